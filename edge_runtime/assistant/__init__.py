@@ -1,0 +1,1 @@
+"""The pipeline of one query: preprocess, decide, answer or escalate, finalize."""

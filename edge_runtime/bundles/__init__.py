@@ -1,0 +1,1 @@
+"""Bundles: the directories that a device runs."""

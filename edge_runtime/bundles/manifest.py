@@ -1,0 +1,164 @@
+"""The manifest ``bundle.json``: what a bundle is, is made of, and may promise."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+import msgspec
+
+from edge_runtime.errors import BundleError
+
+FILE_NAME = "bundle.json"
+FORMAT = 1
+
+HeadType = Literal["classification", "tagging", "embedding"]
+Pooling = Literal["mean", "cls", "none"]
+Task = Literal[
+    "text-classification",
+    "token-classification",
+    "feature-extraction",
+    "question-answering",
+    "text-generation",
+    "summarization",
+    "translation",
+]
+
+
+class File(msgspec.Struct, frozen=True):
+    """A file of the bundle; ``path`` is relative, with forward slashes."""
+
+    path: str
+    size_bytes: int
+    sha256: str
+
+
+class Head(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One output of the model.
+
+    ``labels`` name the logits in order (``O``, ``B-…``, ``I-…`` for tagging). ``out_of_scope`` is
+    the label for texts that none of the others fits; ``needs_large_model`` are labels that the
+    model recognises but that take free text to answer. ``pooling`` turns token vectors into one,
+    where the graph does not do so itself.
+    """
+
+    type: HeadType
+    output: str
+    labels: list[str] = []
+    multi_label: bool = False
+    out_of_scope: str | None = None
+    needs_large_model: list[str] = []
+    pooling: Pooling = "none"
+
+
+class Calibration(msgspec.Struct, frozen=True):
+    """How a head's score becomes a confidence, and from where on it is trusted.
+
+    ``weights`` and ``bias`` are of a logistic model over ``features`` of the logits, fitted on one
+    half of ``evaluation``; ``threshold`` was tested on the other half (``n`` samples): answers at
+    or above it are wrong with probability at most ``alpha``, with certainty ``1 - delta``. It is
+    None when no threshold passed: then the head carries no guarantee.
+    """
+
+    features: list[str]
+    weights: list[float]
+    bias: float
+    alpha: float
+    delta: float
+    n: int
+    threshold: float | None
+    coverage: float
+    auroc: float
+    evaluation: str
+
+
+class Source(msgspec.Struct, frozen=True):
+    """Where the weights came from."""
+
+    model: str
+    revision: str | None = None
+    licence: str | None = None
+
+
+class Graph(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The form of the ONNX graph, and what a session has to do about it.
+
+    ``optimization`` is the session's level: ``basic`` for a graph that is fused already.
+    ``token_types`` says what the input ``token_type_ids`` means.
+    """
+
+    file: str
+    form: str
+    opset: int
+    optimization: Literal["basic", "all"] = "all"
+    token_types: Literal["zero", "case"] = "zero"
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The content of ``bundle.json`` (DESIGN section 5)."""
+
+    format: int
+    name: str
+    version: str
+    task: Task
+    heads: dict[str, Head]
+    source: Source
+    graph: Graph
+    files: list[File] = []
+    languages: list[str] = []
+    quantization: dict[str, str] = {}
+    target: str = "generic"
+    oldest_runtime: str = "0.1.0"
+    max_length: int = 512
+    report: dict[str, Any] = {}
+    calibration: dict[str, Calibration] = {}
+    versions: dict[str, str] = {}
+
+    def head(self, kind: HeadType, name: str | None = None) -> tuple[str, Head]:
+        """Return the named head, or the first of this type.
+
+        Raises:
+            BundleError: there is none.
+        """
+        fitting = {key: head for key, head in self.heads.items() if head.type == kind}
+        if name is None and fitting:
+            return next(iter(fitting.items()))
+        if name in fitting:
+            return name, fitting[name]
+        wanted = f"{kind} head {name!r}" if name else f"{kind} head"
+        raise BundleError(
+            f"bundle {self.name!r} has no {wanted}; it has {', '.join(self.heads) or 'none'}"
+        )
+
+
+def read_manifest(directory: Path) -> Manifest:
+    """Read and check ``bundle.json``; the files themselves are not looked at.
+
+    Raises:
+        BundleError: not valid JSON, an unknown format, or a path that leaves the directory.
+    """
+    path = directory / FILE_NAME
+    try:
+        raw = path.read_bytes()
+        head: dict[str, Any] = msgspec.json.decode(raw, type=dict[str, Any])
+        if head.get("format") != FORMAT:
+            raise BundleError(
+                f"{path}: format {head.get('format')!r} is not {FORMAT}, which this runtime "
+                "reads; update edge-runtime or export the bundle again"
+            )
+        manifest = msgspec.convert(head, Manifest)
+    except OSError as exc:
+        raise BundleError(f"{path}: {exc.strerror}") from exc
+    except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
+        raise BundleError(f"{path}: {exc}") from exc
+    for name in [*(file.path for file in manifest.files), manifest.graph.file]:
+        relative = PurePosixPath(name)
+        if relative.is_absolute() or ".." in relative.parts:
+            raise BundleError(f"{path}: file {name!r} is outside the bundle")
+    return manifest
+
+
+def write_manifest(directory: Path, manifest: Manifest) -> None:
+    """Write ``bundle.json``, indented, keys in the order of the struct."""
+    text = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
+    (directory / FILE_NAME).write_bytes(text + b"\n")

@@ -1,0 +1,91 @@
+"""Bundles by name: the one that ships with the package, and those in the local store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_runtime.bundles.derive import derive_manifest
+from edge_runtime.bundles.manifest import FILE_NAME, Manifest, read_manifest
+from edge_runtime.bundles.verify import HashCache, verify_files
+from edge_runtime.errors import BundleNotFoundError
+
+DEFAULT_BUNDLE = "assistant"
+_SHIPPED = Path(__file__).parent.parent / "data"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """An opened bundle. ``verified`` is True when every file was hashed against the manifest."""
+
+    path: Path
+    manifest: Manifest
+    verified: bool
+
+    @property
+    def digest(self) -> str:
+        """Short SHA-256 of the graph's files, which names the model exactly."""
+        for file in self.manifest.files:
+            if file.path == self.manifest.graph.file:
+                return f"sha256:{file.sha256[:12]}"
+        return "unverified"
+
+    @property
+    def model_name(self) -> str:
+        """The ``model`` field of an answer."""
+        return f"{self.manifest.name}@{self.digest}"
+
+
+class Store:
+    """Finds and opens bundles; ``state`` is the state directory, or None to keep nothing."""
+
+    def __init__(self, state: Path | None) -> None:
+        self._state = state
+
+    def find(self, reference: str) -> Path:
+        """Return the directory for a name in the store or a path.
+
+        Raises:
+            BundleNotFoundError: neither.
+        """
+        for directory in self._roots():
+            candidate = directory / reference
+            if "/" not in reference and reference not in {"", ".", ".."} and candidate.is_dir():
+                return candidate
+        path = Path(reference).expanduser()
+        if path.is_dir():
+            return path
+        names = ", ".join(path.name for path in self.list()) or "none"
+        raise BundleNotFoundError(
+            f"no bundle {reference!r}: it is neither a directory nor in the store ({names})"
+        )
+
+    def open(self, reference: str = DEFAULT_BUNDLE) -> Bundle:
+        """Find a bundle, read its manifest, and check every file.
+
+        Raises:
+            BundleError: not found, not readable, or not what its manifest says.
+        """
+        path = self.find(reference)
+        if not (path / FILE_NAME).is_file():
+            return Bundle(path, derive_manifest(path), verified=False)
+        manifest = read_manifest(path)
+        cache = HashCache(self._state / "hashes.json" if self._state else None)
+        verify_files(path, manifest, cache)
+        return Bundle(path, manifest, verified=True)
+
+    def list(self) -> Iterator[Path]:
+        """Yield the directories of all bundles that have a name."""
+        for root in self._roots():
+            if root.is_dir():
+                yield from sorted(path for path in root.iterdir() if is_bundle(path))
+
+    def _roots(self) -> list[Path]:
+        stored = [self._state / "bundles"] if self._state else []
+        return [*stored, _SHIPPED]
+
+
+def is_bundle(path: Path) -> bool:
+    """Whether a directory looks like something that can be opened."""
+    return (path / FILE_NAME).is_file() or (path / "config.json").is_file()

@@ -1,0 +1,80 @@
+"""Every error that a user can meet: one root, each also the builtin that it is."""
+
+from __future__ import annotations
+
+
+class EdgeError(Exception):
+    """Root of all errors of this project; its message says what happened and what to do next.
+
+    ``code`` is the status that goes on the wire (DESIGN section 8), ``kind`` its stable name.
+    """
+
+    code = "500"
+    kind = "internal"
+
+
+class BadRequestError(EdgeError, ValueError):
+    """The request cannot be understood: wrong JSON, wrong type, empty text, unknown task."""
+
+    code = "400"
+    kind = "bad_request"
+
+
+class TooLargeError(EdgeError, ValueError):
+    """The request is larger than the node accepts."""
+
+    code = "413"
+    kind = "too_large"
+
+
+class PolicyDeniedError(EdgeError, PermissionError):
+    """The effective policy forbids what the request needs."""
+
+    code = "403"
+    kind = "policy_denied"
+
+
+class ExpiredError(EdgeError, TimeoutError):
+    """The deadline passed before there was a final answer."""
+
+    code = "408"
+    kind = "expired"
+
+
+class UnavailableError(EdgeError, ConnectionError):
+    """A broker, worker or LLM cannot be reached now."""
+
+    code = "503"
+    kind = "unavailable"
+
+
+class BundleError(EdgeError, ValueError):
+    """A bundle cannot be used; the message names the file."""
+
+    code = "500"
+    kind = "bundle"
+
+
+class BundleNotFoundError(BundleError, FileNotFoundError):
+    """No bundle has this name, and no directory with this path."""
+
+    kind = "bundle_not_found"
+
+
+class TamperedBundleError(BundleError):
+    """A file differs from what the manifest says."""
+
+    kind = "bundle_tampered"
+
+
+class UnsupportedTaskError(EdgeError, ValueError):
+    """The bundle has no head for this task."""
+
+    code = "400"
+    kind = "unsupported_task"
+
+
+class ConfigError(EdgeError, ValueError):
+    """A setting is wrong; the message names the setting and its source."""
+
+    kind = "config"

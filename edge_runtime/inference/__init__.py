@@ -1,0 +1,1 @@
+"""Sessions and tokenizers: numbers in, numbers out."""

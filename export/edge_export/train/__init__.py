@@ -1,0 +1,1 @@
+"""Fine-tuning of multi-task encoders from a recipe."""

@@ -1,0 +1,151 @@
+"""Examples to tensors: tokenised once an epoch, in batches of similar length."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from edge_export.train.examples import Example
+from edge_export.train.recipe import Recipe, Source
+from edge_runtime.inference.tokenizer import Tokenizer, Window
+
+IGNORED = -100
+
+
+@dataclass(frozen=True)
+class Item:
+    """A tokenised example; ``tags`` has one target per token, ``open_labels`` are not judged."""
+
+    example: Example
+    window: Window
+    target: int
+    tags: np.ndarray | None
+    closed: np.ndarray | None
+    anchor: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """``ids``, ``mask``, ``types``: ``[batch, tokens]``, padded on the right."""
+
+    items: list[Item]
+    ids: torch.Tensor
+    mask: torch.Tensor
+    types: torch.Tensor
+
+
+def sample_epoch(
+    by_source: dict[str, list[Example]], sources: Sequence[Source], rng: random.Random
+) -> list[Example]:
+    """Return one epoch: every source's rows, drawn anew where the recipe bounds them."""
+    epoch: list[Example] = []
+    for source in sources:
+        rows = by_source.get(source.name, [])
+        if source.rows is not None and source.rows < len(rows):
+            rows = rng.sample(rows, source.rows)
+        epoch += rows * source.repeat
+    return epoch
+
+
+def recase(example: Example, rng: random.Random) -> Example:
+    """Return the example in another letter case, of the same length, so that spans stay true."""
+    text = example.text
+    if example.spans or text != text.lower():
+        changed = text.lower()
+    else:
+        changed = text.upper() if rng.random() < 0.1 else text[:1].upper() + text[1:]
+    if len(changed) != len(text):
+        return example
+    return Example(
+        changed, example.head, example.source, example.label, example.spans, example.covers
+    )
+
+
+class Tokeniser:
+    """Turns examples into items for the heads of a recipe."""
+
+    def __init__(
+        self, tokenizer: Tokenizer, recipe: Recipe, labels: dict[str, list[str]]
+    ) -> None:
+        self.tokenizer = tokenizer
+        self._recipe = recipe
+        self._labels = labels
+        self._index = {
+            head: {label: i for i, label in enumerate(names)} for head, names in labels.items()
+        }
+
+    def items(self, examples: Sequence[Example], anchors: dict[str, np.ndarray]) -> list[Item]:
+        """Return one item per example; a text too long for the model is cut."""
+        windows: dict[int, Window] = {}
+        for window in self.tokenizer.windows([example.text for example in examples]):
+            windows.setdefault(window.text_index, window)
+        return [
+            self._item(example, windows[i], anchors.get(example.text))
+            for i, example in enumerate(examples)
+        ]
+
+    def _item(self, example: Example, window: Window, anchor: np.ndarray | None) -> Item:
+        index = self._index[example.head]
+        tagging = self._recipe.heads[example.head].type == "tagging"
+        tags = _tags(example, window, index) if tagging else None
+        target = IGNORED if example.label is None else index[example.label]
+        return Item(example, window, target, tags, _closed(example, index, tagging=tagging), anchor)
+
+
+def _tags(example: Example, window: Window, index: dict[str, int]) -> np.ndarray:
+    tags = np.zeros(len(window.words), dtype=np.int64)
+    tags[np.array(window.words) < 0] = IGNORED
+    for span in example.spans:
+        first = True
+        for token, (start, end) in enumerate(window.offsets):
+            if window.words[token] < 0 or end <= span.start or start >= span.end:
+                continue
+            if span.label is None:
+                tags[token] = IGNORED
+                continue
+            tags[token] = 1 + 2 * index[span.label] + (0 if first else 1)
+            first = False
+    return tags
+
+
+def _closed(example: Example, index: dict[str, int], *, tagging: bool) -> np.ndarray | None:
+    """Return the outputs that the annotators did not look for, or None if they did for all."""
+    if not example.covers:
+        return None
+    missing = [i for label, i in index.items() if label not in example.covers]
+    if not tagging:
+        return np.array(missing)
+    return np.array([output for i in missing for output in (1 + 2 * i, 2 + 2 * i)])
+
+
+def batches(
+    items: list[Item], *, batch_tokens: int, pad_id: int, rng: random.Random
+) -> Iterator[Batch]:
+    """Yield all items in batches of at most ``batch_tokens`` padded tokens, in random order."""
+    order = sorted(items, key=lambda item: (len(item.window.ids), rng.random()))
+    groups: list[list[Item]] = [[]]
+    for item in order:
+        if groups[-1] and (len(groups[-1]) + 1) * len(item.window.ids) > batch_tokens:
+            groups.append([])
+        groups[-1].append(item)
+    rng.shuffle(groups)
+    for group in groups:
+        yield collate(group, pad_id)
+
+
+def collate(items: list[Item], pad_id: int) -> Batch:
+    """Pad to the longest item."""
+    width = max(len(item.window.ids) for item in items)
+    ids = np.full((len(items), width), pad_id, dtype=np.int64)
+    mask = np.zeros_like(ids)
+    types = np.zeros_like(ids)
+    for row, item in enumerate(items):
+        length = len(item.window.ids)
+        ids[row, :length] = item.window.ids
+        types[row, :length] = item.window.type_ids
+        mask[row, :length] = 1
+    return Batch(items, torch.from_numpy(ids), torch.from_numpy(mask), torch.from_numpy(types))

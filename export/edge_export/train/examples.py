@@ -115,9 +115,13 @@ def _conll(path: Path) -> Iterator[tuple[str, list[Span]]]:
 def _join(block: list[tuple[str, str]]) -> tuple[str, list[Span]]:
     text, spans = "", []
     for token, tag in block:
-        start = len(text) + 1 if text else 0
-        text = f"{text} {token}" if text else token
-        if tag.startswith("I-") and spans and spans[-1].label == tag[2:]:
+        # a handle is one word for people, and two tokens in the Broad Twitter Corpus
+        handle = text.endswith("@")
+        gap = "" if handle or not text else " "
+        start = len(text + gap)
+        text = f"{text}{gap}{token}"
+        joined = tag.startswith("I-") or (handle and tag != "O")
+        if joined and spans and spans[-1].label == tag[2:]:
             spans[-1] = Span(spans[-1].start, len(text), tag[2:])
         elif tag != "O":
             spans.append(Span(start, len(text), tag[2:]))

@@ -131,7 +131,7 @@ def _loss(model: MultiTaskEncoder, recipe: Recipe, batch: Batch) -> torch.Tensor
         else:
             logits = layer(dropped[rows, 0].float())
             loss = _classification_loss(logits, items, recipe.training.label_smoothing)
-        losses.append(loss * len(rows) / size)
+        losses.append(recipe.heads[name].weight * loss * len(rows) / size)
     anchored = [i for i, item in enumerate(batch.items) if item.anchor is not None]
     if anchored:
         pooled = mean_pool(states[anchored], batch.mask[anchored])

@@ -16,6 +16,7 @@ class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One output of the encoder.
 
     ``labels`` may stay empty for a classification head: they are then taken from the data.
+    ``weight`` is that of the head's loss.
     """
 
     type: Literal["classification", "tagging", "embedding"]
@@ -23,6 +24,7 @@ class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     out_of_scope: str | None = None
     needs_large_model: list[str] = []
     pooling: Literal["mean", "cls"] = "mean"
+    weight: float = 1.0
 
 
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

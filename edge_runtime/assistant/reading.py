@@ -1,0 +1,69 @@
+"""What the small model reads out of a text, in one forward pass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from edge_runtime.bundles.manifest import Calibration, Head
+from edge_runtime.messages import Candidate, Context, Entity
+from edge_runtime.routing.confidence import confidence
+from edge_runtime.tasks.classification import Classification, classify
+from edge_runtime.tasks.encoder import Encoder, Encoding
+from edge_runtime.tasks.tagging import tag
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Intent with its calibrated confidence; sentiment and entities if the bundle has the heads."""
+
+    intent: Classification
+    confidence: float
+    head: Head
+    calibration: Calibration | None
+    sentiment: Candidate | None
+    entities: list[Entity]
+
+    def result(self) -> dict[str, Any]:
+        """Return the ``result`` of a local answer."""
+        result: dict[str, Any] = {
+            "intent": self.intent.label,
+            "candidates": msgspec.to_builtins(self.intent.candidates),
+            "entities": msgspec.to_builtins(self.entities),
+        }
+        if self.sentiment is not None:
+            result["sentiment"] = self.sentiment.label
+        return result
+
+    def context(self, entities: list[Entity]) -> Context:
+        """Return what goes to the large model with the text; ``entities`` are redacted."""
+        return Context(self.intent.candidates, self.sentiment, entities)
+
+
+def read(encoder: Encoder, text: str) -> Reading:
+    """Run the encoder once and read every head."""
+    manifest = encoder.bundle.manifest
+    encoding = encoder.encode([text])[0]
+    head = manifest.heads["intent"]
+    logits = encoding.mean("intent")
+    calibration = manifest.calibration.get("intent")
+    return Reading(
+        intent=classify("intent", head, logits),
+        confidence=confidence(logits, head, calibration),
+        head=head,
+        calibration=calibration,
+        sentiment=_sentiment(manifest.heads.get("sentiment"), encoding),
+        entities=_entities(manifest.heads.get("entities"), encoding),
+    )
+
+
+def _sentiment(head: Head | None, encoding: Encoding) -> Candidate | None:
+    if head is None:
+        return None
+    return classify("sentiment", head, encoding.mean("sentiment")).candidates[0]
+
+
+def _entities(head: Head | None, encoding: Encoding) -> list[Entity]:
+    return [] if head is None else tag("entities", head, encoding)

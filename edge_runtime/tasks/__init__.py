@@ -1,0 +1,1 @@
+"""Tasks: a text in, a typed result out; one file for each."""

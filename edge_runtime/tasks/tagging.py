@@ -1,0 +1,84 @@
+"""Token classification: tags on tokens to entities with character spans."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge_runtime.bundles.manifest import Head
+from edge_runtime.messages import Entity
+from edge_runtime.tasks.classification import softmax
+from edge_runtime.tasks.encoder import Encoding
+
+
+@dataclass(frozen=True)
+class _Word:
+    start: int
+    end: int
+    tag: str
+    score: float
+
+
+def tag(name: str, head: Head, encoding: Encoding) -> list[Entity]:
+    """Return the entities of a text in order; a word takes the tag of its first token."""
+    entities: list[Entity] = []
+    open_words: list[_Word] = []
+    for word in [*_words(name, head, encoding), _Word(0, 0, "O", 1.0)]:
+        prefix, label = _split(word.tag)
+        if open_words and (prefix != "I" or label != _split(open_words[0].tag)[1]):
+            entities.append(_entity(encoding.text, open_words))
+            open_words = []
+        if label:
+            open_words.append(word)
+    return entities
+
+
+def lowest_score(name: str, head: Head, encoding: Encoding) -> float:
+    """Return the probability of the least certain word's tag, 1 for a text without words."""
+    return min((word.score for word in _words(name, head, encoding)), default=1.0)
+
+
+def _words(name: str, head: Head, encoding: Encoding) -> Iterator[_Word]:
+    """Yield each word once: where windows overlap, from the one that has more context for it."""
+    done = 0
+    for index, (window, logits) in enumerate(
+        zip(encoding.windows, encoding.outputs[name], strict=True)
+    ):
+        scores = softmax(logits)
+        following = encoding.windows[index + 1 : index + 2]
+        limit = _middle(window.offsets, following[0].offsets) if following else len(encoding.text)
+        for token, word in enumerate(window.words):
+            first = word >= 0 and (token == 0 or window.words[token - 1] != word)
+            start = window.offsets[token][0]
+            if not first or start < done or start >= limit:
+                continue
+            last = token
+            while last + 1 < len(window.words) and window.words[last + 1] == word:
+                last += 1
+            best = int(np.argmax(scores[token]))
+            end = window.offsets[last][1]
+            yield _Word(start, end, head.labels[best], float(scores[token, best]))
+        done = max(done, limit)
+
+
+def _middle(left: list[tuple[int, int]], right: list[tuple[int, int]]) -> int:
+    """Return the character in the middle of what two neighbouring windows share."""
+    shared_start = min(start for start, end in right if end > start)
+    shared_end = max(end for _, end in left)
+    return (shared_start + shared_end) // 2
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Return prefix and label of a tag; a tag without a prefix continues what it equals."""
+    if name == "O":
+        return "", ""
+    prefix, dash, label = name.partition("-")
+    return (prefix, label) if dash and prefix in {"B", "I"} else ("I", name)
+
+
+def _entity(text: str, words: list[_Word]) -> Entity:
+    start, end = words[0].start, words[-1].end
+    score = sum(word.score for word in words) / len(words)
+    return Entity(start, end, _split(words[0].tag)[1], text[start:end], round(score, 4))

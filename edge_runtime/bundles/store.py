@@ -9,7 +9,7 @@ from pathlib import Path
 from edge_runtime.bundles.derive import derive_manifest
 from edge_runtime.bundles.manifest import FILE_NAME, Manifest, read_manifest
 from edge_runtime.bundles.verify import HashCache, verify_files
-from edge_runtime.errors import BundleNotFoundError
+from edge_runtime.errors import BundleError, BundleNotFoundError
 
 DEFAULT_BUNDLE = "assistant"
 _SHIPPED = Path(__file__).parent.parent / "data"
@@ -67,13 +67,24 @@ class Store:
         Raises:
             BundleError: not found, not readable, or not what its manifest says.
         """
-        path = self.find(reference)
+        bundle = self.read(self.find(reference))
+        if bundle.manifest.files:
+            cache = HashCache(self._state / "hashes.json" if self._state else None)
+            verify_files(bundle.path, bundle.manifest, cache)
+        return Bundle(bundle.path, bundle.manifest, verified=bool(bundle.manifest.files))
+
+    def read(self, path: Path) -> Bundle:
+        """Read the manifest of a directory, or derive one; no file is hashed.
+
+        Raises:
+            BundleError: not a bundle, or its manifest cannot be read.
+        """
         if not (path / FILE_NAME).is_file():
             return Bundle(path, derive_manifest(path), verified=False)
         manifest = read_manifest(path)
-        cache = HashCache(self._state / "hashes.json" if self._state else None)
-        verify_files(path, manifest, cache)
-        return Bundle(path, manifest, verified=True)
+        if not manifest.files:
+            raise BundleError(f"{path / FILE_NAME} lists no files; export the bundle again")
+        return Bundle(path, manifest, verified=False)
 
     def list(self) -> Iterator[Path]:
         """Yield the directories of all bundles that have a name."""

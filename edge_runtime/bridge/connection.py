@@ -1,0 +1,405 @@
+"""The only import of paho: a connection that comes back, and messages without paho's types."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import random
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from paho.mqtt import client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from edge_runtime.bridge.acks import OrderedAcks
+from edge_runtime.bridge.broker import BrokerSettings
+from edge_runtime.bridge.message import Message
+from edge_runtime.errors import ConfigError, TooLargeError, UnavailableError
+
+_log = logging.getLogger(__name__)
+
+_KEEPALIVE_S = 20
+_CONNECT_TIMEOUT_S = 10.0
+_USER_TIMEOUT_MS = 10_000  # a silent link with data under way is given up after this
+_IN_FLIGHT = 10
+_QUEUED_MESSAGES = 10_000
+_BACKOFF_S = 1.0
+_LONGEST_BACKOFF_S = 30.0
+_HEADER_BYTES = 1024  # topic and properties, generously
+_BROKEN_BEFORE_RESET = 3
+_FAILED = 0x80
+
+Taken = Callable[[int], None]
+
+
+class Connection:
+    """A connection to one broker that subscribes again and comes back after every loss.
+
+    ``subscriptions`` maps topic filters to QoS. All callbacks run on the network thread: they must
+    return at once. ``on_ready`` is called at every connect, after the broker confirmed the
+    subscriptions. A session expiry of 0 s is a clean start; otherwise the broker keeps what
+    arrives meanwhile, and ``client_id`` must be stable.
+
+    Raises:
+        ConfigError: a certificate file cannot be used.
+    """
+
+    def __init__(  # noqa: PLR0913 - all but the settings are keywords
+        self,
+        settings: BrokerSettings,
+        *,
+        client_id: str,
+        on_message: Callable[[Message], None],
+        subscriptions: Mapping[str, int],
+        will: Message | None = None,
+        on_ready: Callable[[], None] | None = None,
+        session_expiry_s: int = 0,
+    ) -> None:
+        self._settings = settings
+        self._on_message = on_message
+        self._on_ready = on_ready
+        self._subscriptions = dict(subscriptions)
+        self._session_expiry_s = session_expiry_s
+        self._is_v5 = settings.protocol == "5"
+        self._ready = threading.Event()
+        self._settled = threading.Event()  # ready, or refused for a reason that will not go away
+        self._stopping = threading.Event()
+        self._why = "no answer"
+        self._refused = False
+        self._largest_bytes = 0
+        self._lock = threading.Lock()
+        self._waiting: dict[int, Taken | None] = {}
+        self._early: dict[int, int] = {}
+        self._thread: threading.Thread | None = None
+        self._client = self._make_client(client_id, will)
+        self._acks = OrderedAcks(lambda packet_id: void(self._client.ack(packet_id, 1)))
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the broker is connected and has confirmed the subscriptions."""
+        return self._ready.is_set()
+
+    def start(self, timeout_s: float | None = None) -> None:
+        """Connect in the background, for ever; with a timeout, wait until ready or fail.
+
+        Raises:
+            UnavailableError: not ready in time, or refused; the connection is stopped then.
+        """
+        self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
+        self._thread.start()
+        if timeout_s is None:
+            return
+        self._settled.wait(timeout_s)
+        if not self.is_ready:
+            why = self._why
+            self.stop()
+            raise UnavailableError(f"the broker {self._settings.address} cannot be used: {why}")
+
+    def publish(self, message: Message, on_taken: Taken | None = None) -> None:
+        """Publish with QoS 1; while disconnected the message waits in memory.
+
+        ``on_taken`` gets the reason code of the PUBACK (0x80 and above: refused; always 0 on
+        MQTT 3.1.1), on the network thread or on this one.
+
+        Raises:
+            TooLargeError: more than the broker accepts.
+            UnavailableError: too many messages wait already.
+        """
+        size_bytes = len(message.payload) + _HEADER_BYTES
+        if self._largest_bytes and size_bytes > self._largest_bytes:
+            raise TooLargeError(
+                f"a message of {len(message.payload)} bytes is more than the broker accepts"
+            )
+        info = self._client.publish(
+            message.topic,
+            message.payload,
+            qos=1,
+            retain=message.retain,
+            properties=_properties(message) if self._is_v5 else None,
+        )
+        if info.rc not in {MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_NO_CONN}:
+            raise UnavailableError("too many messages wait for the broker")
+        with self._lock:
+            # the PUBACK may have been faster than this thread
+            code = self._early.pop(info.mid, None)
+            if code is None:
+                self._waiting[info.mid] = on_taken
+        if code is not None and on_taken is not None:
+            on_taken(code)
+
+    def acknowledge(self, message: Message) -> None:
+        """Tell the broker that a message is dealt with; sent in the order of arrival."""
+        if message.ticket:
+            self._acks.settle(message.ticket)
+
+    def stop(self, last: Message | None = None, timeout_s: float = 5.0) -> None:
+        """Publish a last message if connected, disconnect, and end the network thread."""
+        if last is not None and self.is_ready:
+            taken = threading.Event()
+            self.publish(last, lambda _code: taken.set())
+            taken.wait(timeout_s)
+        self._stopping.set()
+        self._client.disconnect()
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+        # break the cycle between client and callbacks: its sockets close now, not at some gc
+        for name in ("on_connect", "on_subscribe", "on_disconnect", "on_message", "on_publish"):
+            setattr(self._client, name, None)
+
+    def _make_client(self, client_id: str, will: Message | None) -> paho.Client:
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=client_id,
+            protocol=paho.MQTTv5 if self._is_v5 else paho.MQTTv311,
+            clean_session=None if self._is_v5 else self._session_expiry_s == 0,
+            manual_ack=True,
+        )
+        settings = self._settings
+        if settings.username is not None:
+            client.username_pw_set(settings.username, settings.password)
+        if settings.tls:
+            client.tls_set_context(_tls_context(settings))
+        if will is not None:
+            client.will_set(will.topic, will.payload, qos=1, retain=will.retain)
+        client.connect_timeout = _CONNECT_TIMEOUT_S
+        client.max_inflight_messages_set(_IN_FLIGHT)
+        client.max_queued_messages_set(_QUEUED_MESSAGES)
+        client.on_connect = self._connected
+        client.on_subscribe = self._subscribed
+        client.on_disconnect = self._disconnected
+        client.on_message = self._received
+        client.on_publish = self._taken
+        client.on_socket_open = _tune
+        # with this callback set, publish() on another thread never writes to the socket itself
+        client.on_socket_register_write = _leave_to_network_thread
+        return client
+
+    def _run(self) -> None:
+        failures = broken = 0
+        while not self._stopping.is_set():
+            clean = self._session_expiry_s == 0 or broken >= _BROKEN_BEFORE_RESET
+            if broken >= _BROKEN_BEFORE_RESET:
+                _log.error("the broker keeps sending a malformed message; dropping the session")
+                broken = 0
+            self._refused = False
+            was_ready, is_malformed = self._connect_and_loop(clean=clean)
+            broken = broken + 1 if is_malformed else 0
+            failures = 0 if was_ready and not is_malformed else failures + 1
+            if self._stopping.is_set():
+                return
+            level = logging.WARNING if failures <= 1 else logging.DEBUG
+            _log.log(level, "no broker at %s: %s; trying again", self._settings.address, self._why)
+            if self._refused:
+                self._settled.set()
+            longest_s = min(_LONGEST_BACKOFF_S, _BACKOFF_S * 2 ** min(failures, 10))
+            self._stopping.wait(random.uniform(0.1, longest_s))  # noqa: S311 - jitter
+
+    def _connect_and_loop(self, *, clean: bool) -> tuple[bool, bool]:
+        """Return whether this connection became ready, and whether it broke the protocol."""
+        try:
+            self._client.connect_async(
+                self._settings.host,
+                self._settings.port,
+                _KEEPALIVE_S,
+                **self._session(clean=clean),
+            )
+            code = self._client.reconnect()
+            stop_at = None
+            while code == MQTTErrorCode.MQTT_ERR_SUCCESS:
+                code = self._client.loop(1.0)
+                _acknowledge_at_once(self._client.socket())
+                if self._stopping.is_set():
+                    stop_at = stop_at or time.monotonic() + 2
+                    if time.monotonic() > stop_at:
+                        break
+        except OSError as exc:
+            self._why = str(exc) or type(exc).__name__
+            is_malformed = False
+        except Exception as exc:  # older pahos let what they cannot decode through
+            self._why = f"malformed packet: {exc}"
+            is_malformed = True
+        else:
+            is_malformed = code == MQTTErrorCode.MQTT_ERR_PROTOCOL and not self._refused
+        was_ready = self.is_ready or self._was_ready
+        self._was_ready = False
+        self._ready.clear()
+        return was_ready, is_malformed
+
+    _was_ready = False
+
+    def _session(self, *, clean: bool) -> dict[str, Any]:
+        if not self._is_v5:
+            return {}
+        properties = Properties(PacketTypes.CONNECT)
+        properties.SessionExpiryInterval = self._session_expiry_s
+        properties.ReceiveMaximum = _IN_FLIGHT
+        return {"clean_start": clean, "properties": properties}
+
+    def _connected(
+        self,
+        client: paho.Client,
+        _userdata: object,
+        _flags: paho.ConnectFlags,
+        reason: ReasonCode,
+        properties: Properties | None,
+    ) -> None:
+        self._acks.reset()
+        if reason.is_failure:
+            self._why = f"refused: {reason}"
+            if str(reason) == "Unsupported protocol version":
+                self._why += "; try MQTT 3.1.1"
+            self._refused = True
+            return
+        in_flight = getattr(properties, "ReceiveMaximum", _IN_FLIGHT)
+        client.max_inflight_messages_set(min(_IN_FLIGHT, in_flight))
+        self._largest_bytes = getattr(properties, "MaximumPacketSize", 0)
+        if not self._subscriptions:
+            self._become_ready()
+        elif self._is_v5:
+            client.subscribe(
+                [(topic, SubscribeOptions(qos=qos)) for topic, qos in self._subscriptions.items()]
+            )
+        else:
+            client.subscribe(list(self._subscriptions.items()))
+
+    def _subscribed(
+        self,
+        _client: paho.Client,
+        _userdata: object,
+        _mid: int,
+        reasons: list[ReasonCode],
+        _properties: Properties | None,
+    ) -> None:
+        for topic, reason in zip(self._subscriptions, reasons, strict=False):
+            if reason.is_failure:
+                _log.error("the broker refuses the subscription to %s: %s", topic, reason)
+        self._become_ready()
+
+    def _become_ready(self) -> None:
+        self._was_ready = True
+        self._ready.set()
+        self._settled.set()
+        if self._on_ready is not None:
+            self._on_ready()
+
+    def _disconnected(
+        self,
+        _client: paho.Client,
+        _userdata: object,
+        _flags: paho.DisconnectFlags,
+        reason: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        if not self._refused:
+            self._why = str(reason)
+        self._ready.clear()
+        self._acks.reset()
+
+    def _received(
+        self, client: paho.Client, _userdata: object, received: paho.MQTTMessage
+    ) -> None:
+        ticket = self._acks.arrived(received.mid) if received.qos else 0
+        try:
+            self._on_message(_message(received, ticket))
+        except Exception:
+            # one message must not take the connection down: the broker would send it for ever
+            _log.exception("a message could not be handled")
+            self._acks.settle(ticket)
+
+    def _taken(
+        self,
+        _client: paho.Client,
+        _userdata: object,
+        mid: int,
+        reason: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        code = int(reason.value)
+        if code >= _FAILED:
+            _log.warning("the broker refused a message: %s", reason)
+        with self._lock:
+            if mid not in self._waiting:
+                self._early[mid] = code
+                return
+            on_taken = self._waiting.pop(mid)
+        if on_taken is not None:
+            on_taken(code)
+
+
+def void(_result: object) -> None:
+    """Drop a result."""
+
+
+def _tls_context(settings: BrokerSettings) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=settings.ca_file)
+        if settings.cert_file is not None:
+            context.load_cert_chain(settings.cert_file, settings.key_file)
+    except (OSError, ValueError) as exc:
+        raise ConfigError(
+            f"the TLS files {settings.ca_file}, {settings.cert_file}, {settings.key_file} "
+            f"cannot be used: {exc}"
+        ) from exc
+    return context
+
+
+def _tune(_client: paho.Client, _userdata: object, sock: Any) -> None:  # noqa: ANN401 - paho's own
+    # without it a broker that delays its ACKs turns each small answer into 44 ms
+    _set_tcp_option(sock, "TCP_NODELAY", 1)
+    _set_tcp_option(sock, "TCP_USER_TIMEOUT", _USER_TIMEOUT_MS)
+
+
+def _acknowledge_at_once(sock: Any) -> None:  # noqa: ANN401 - paho's own
+    # the kernel forgets it after a while, so it is set after each receive
+    if sock is not None:
+        _set_tcp_option(sock, "TCP_QUICKACK", 1)
+
+
+def _set_tcp_option(sock: Any, name: str, value: int) -> None:  # noqa: ANN401 - paho's own
+    option = getattr(socket, name, None)
+    if option is not None:
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+def _leave_to_network_thread(_client: paho.Client, _userdata: object, _socket: object) -> None:
+    """Do nothing: paho has woken the network thread already."""
+
+
+def _properties(message: Message) -> Properties:
+    properties = Properties(PacketTypes.PUBLISH)
+    if message.response_topic is not None:
+        properties.ResponseTopic = message.response_topic
+    if message.correlation is not None:
+        properties.CorrelationData = message.correlation
+    if message.expiry_s is not None:
+        properties.MessageExpiryInterval = message.expiry_s
+    if message.content_type is not None:
+        properties.ContentType = message.content_type
+    if message.properties:
+        properties.UserProperty = list(message.properties)
+    return properties
+
+
+def _message(received: paho.MQTTMessage, ticket: int) -> Message:
+    properties = received.properties
+    return Message(
+        topic=received.topic,
+        payload=bytes(received.payload),
+        retain=received.retain,
+        dup=received.dup,
+        response_topic=getattr(properties, "ResponseTopic", None),
+        correlation=getattr(properties, "CorrelationData", None),
+        expiry_s=getattr(properties, "MessageExpiryInterval", None),
+        content_type=getattr(properties, "ContentType", None),
+        properties=tuple(getattr(properties, "UserProperty", ())),
+        ticket=ticket,
+    )

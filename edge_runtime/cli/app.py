@@ -1,0 +1,51 @@
+"""``edge-run``: the device's command."""
+
+from __future__ import annotations
+
+import typer
+
+import edge_runtime
+from edge_runtime.cli.ask import ask
+from edge_runtime.cli.doctor import doctor
+from edge_runtime.cli.local import classify, embed, summarize, tag
+from edge_runtime.cli.models import models
+from edge_runtime.cli.run import run_app
+from edge_runtime.cli.serve import serve
+
+app = typer.Typer(
+    name="edge-run",
+    help="Small language models that answer on this device, and know when to ask a large one.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"edge-run {edge_runtime.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version and exit."
+    ),
+) -> None:
+    pass
+
+
+for verb in (ask, classify, tag, embed, summarize, serve, doctor):
+    app.command()(verb)
+app.add_typer(models, name="models")
+
+
+def main() -> None:
+    """Run the command; an error is one line on stderr and exit status 1."""
+    run_app(app)
+
+
+if __name__ == "__main__":
+    main()

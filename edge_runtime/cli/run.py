@@ -1,0 +1,33 @@
+"""How every command ends: results on stdout, one line on stderr for an error, never a traceback."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+
+import typer
+
+from edge_runtime.errors import EdgeError
+
+
+def run_app(app: typer.Typer) -> None:
+    """Run a typer application and exit."""
+    try:
+        app()
+    except EdgeError as exc:
+        fail(exc)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        # the reader is gone; keep the interpreter from writing to it once more at exit
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+def fail(error: EdgeError) -> None:
+    """Print an error as one line."""
+    message = " ".join(str(error).split())
+    print(f"error: {message}".encode("utf-8", "backslashreplace").decode(), file=sys.stderr)

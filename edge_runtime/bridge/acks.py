@@ -1,4 +1,4 @@
-"""Acknowledgements in the order of arrival, as MQTT 5 wants them (section 4.6)."""
+"""Acknowledgements: ours in the order of arrival (MQTT 5, section 4.6), and the broker's."""
 
 from __future__ import annotations
 
@@ -46,3 +46,36 @@ class OrderedAcks:
         """Forget what was open: the connection is gone."""
         with self._lock:
             self._open.clear()
+
+
+class AwaitedAcks:
+    """Calls back when the broker has taken what was published.
+
+    The acknowledgement may overtake the thread that published: it is kept until that thread says
+    whom to tell.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: dict[int, Callable[[int], None] | None] = {}
+        self._early: dict[int, int] = {}
+
+    def await_(self, packet_id: int, on_taken: Callable[[int], None] | None) -> None:
+        """Call ``on_taken`` with the reason code once, perhaps now."""
+        with self._lock:
+            code = self._early.pop(packet_id, None)
+            if code is None:
+                self._waiting[packet_id] = on_taken
+                return
+        if on_taken is not None:
+            on_taken(code)
+
+    def taken(self, packet_id: int, code: int) -> None:
+        """Note the broker's acknowledgement of a packet that was or will be awaited."""
+        with self._lock:
+            if packet_id not in self._waiting:
+                self._early[packet_id] = code
+                return
+            on_taken = self._waiting.pop(packet_id)
+        if on_taken is not None:
+            on_taken(code)

@@ -39,7 +39,7 @@ class BrokerSettings:
         return f"{self.host}:{self.port}"
 
     @classmethod
-    def parse(
+    def parse(  # noqa: PLR0913 - all but the URL are keywords
         cls,
         url: str,
         *,
@@ -61,16 +61,16 @@ class BrokerSettings:
         """
         if protocol not in {"5", "3.1.1"}:
             raise ConfigError(f"MQTT protocol {protocol!r} is not known; use 5 or 3.1.1")
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+            port = parts.port or _PORTS[parts.scheme]
+        except (KeyError, ValueError) as exc:
+            raise ConfigError("the broker URL is not like mqtt://host or mqtts://host") from exc
         if parts.password is not None:
             raise ConfigError(
                 "the broker URL holds a password, which others can read in the process list; "
                 f"set {PASSWORD_VARIABLE} or {PASSWORD_VARIABLE}_FILE instead"
             )
-        try:
-            port = parts.port or _PORTS[parts.scheme]
-        except (KeyError, ValueError) as exc:
-            raise ConfigError(f"broker {url!r} is not like mqtt://host or mqtts://host") from exc
         if not parts.hostname or parts.path not in {"", "/"} or parts.query or parts.fragment:
             raise ConfigError(f"broker {url!r} is not like mqtt://host:port")
         tls = parts.scheme == "mqtts"

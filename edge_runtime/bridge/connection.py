@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import random
-import socket
-import ssl
 import threading
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -19,25 +15,25 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from edge_runtime.bridge.acks import OrderedAcks
+from edge_runtime.bridge.acks import AwaitedAcks, OrderedAcks
 from edge_runtime.bridge.broker import BrokerSettings
 from edge_runtime.bridge.message import Message
-from edge_runtime.errors import ConfigError, TooLargeError, UnavailableError
+from edge_runtime.bridge.sockets import acknowledge_at_once, tls_context, tune
+from edge_runtime.errors import TooLargeError, UnavailableError
 
 _log = logging.getLogger(__name__)
 
+NO_SUBSCRIBER = 0x10  # PUBACK: taken, but nobody listens
+REFUSED = 0x80  # PUBACK: this and above
+
 _KEEPALIVE_S = 20
 _CONNECT_TIMEOUT_S = 10.0
-_USER_TIMEOUT_MS = 10_000  # a silent link with data under way is given up after this
 _IN_FLIGHT = 10
 _QUEUED_MESSAGES = 10_000
+_HEADER_BYTES = 1024  # topic and properties, generously
 _BACKOFF_S = 1.0
 _LONGEST_BACKOFF_S = 30.0
-_HEADER_BYTES = 1024  # topic and properties, generously
 _BROKEN_BEFORE_RESET = 3
-_FAILED = 0x80
-
-Taken = Callable[[int], None]
 
 
 class Connection:
@@ -45,7 +41,7 @@ class Connection:
 
     ``subscriptions`` maps topic filters to QoS. All callbacks run on the network thread: they must
     return at once. ``on_ready`` is called at every connect, after the broker confirmed the
-    subscriptions. A session expiry of 0 s is a clean start; otherwise the broker keeps what
+    subscriptions, ``on_lost`` when it is gone. A session expiry of 0 s is a clean start; otherwise the broker keeps what
     arrives meanwhile, and ``client_id`` must be stable.
 
     Raises:
@@ -61,26 +57,26 @@ class Connection:
         subscriptions: Mapping[str, int],
         will: Message | None = None,
         on_ready: Callable[[], None] | None = None,
+        on_lost: Callable[[], None] | None = None,
         session_expiry_s: int = 0,
     ) -> None:
         self._settings = settings
         self._on_message = on_message
         self._on_ready = on_ready
+        self._on_lost = on_lost
         self._subscriptions = dict(subscriptions)
         self._session_expiry_s = session_expiry_s
         self._is_v5 = settings.protocol == "5"
         self._ready = threading.Event()
-        self._settled = threading.Event()  # ready, or refused for a reason that will not go away
+        self._settled = threading.Event()  # ready, or refused
         self._stopping = threading.Event()
         self._why = "no answer"
-        self._refused = False
+        self._was_ready = self._was_refused = False
         self._largest_bytes = 0
-        self._lock = threading.Lock()
-        self._waiting: dict[int, Taken | None] = {}
-        self._early: dict[int, int] = {}
         self._thread: threading.Thread | None = None
         self._client = self._make_client(client_id, will)
-        self._acks = OrderedAcks(lambda packet_id: void(self._client.ack(packet_id, 1)))
+        self._awaited = AwaitedAcks()
+        self._acks = OrderedAcks(self._send_ack)
 
     @property
     def is_ready(self) -> bool:
@@ -103,7 +99,7 @@ class Connection:
             self.stop()
             raise UnavailableError(f"the broker {self._settings.address} cannot be used: {why}")
 
-    def publish(self, message: Message, on_taken: Taken | None = None) -> None:
+    def publish(self, message: Message, on_taken: Callable[[int], None] | None = None) -> None:
         """Publish with QoS 1; while disconnected the message waits in memory.
 
         ``on_taken`` gets the reason code of the PUBACK (0x80 and above: refused; always 0 on
@@ -127,18 +123,11 @@ class Connection:
         )
         if info.rc not in {MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_NO_CONN}:
             raise UnavailableError("too many messages wait for the broker")
-        with self._lock:
-            # the PUBACK may have been faster than this thread
-            code = self._early.pop(info.mid, None)
-            if code is None:
-                self._waiting[info.mid] = on_taken
-        if code is not None and on_taken is not None:
-            on_taken(code)
+        self._awaited.await_(info.mid, on_taken)
 
     def acknowledge(self, message: Message) -> None:
         """Tell the broker that a message is dealt with; sent in the order of arrival."""
-        if message.ticket:
-            self._acks.settle(message.ticket)
+        self._acks.settle(message.ticket)
 
     def stop(self, last: Message | None = None, timeout_s: float = 5.0) -> None:
         """Publish a last message if connected, disconnect, and end the network thread."""
@@ -151,8 +140,8 @@ class Connection:
         if self._thread is not None:
             self._thread.join(timeout_s)
         # break the cycle between client and callbacks: its sockets close now, not at some gc
-        for name in ("on_connect", "on_subscribe", "on_disconnect", "on_message", "on_publish"):
-            setattr(self._client, name, None)
+        for name in ("connect", "subscribe", "disconnect", "message", "publish"):
+            setattr(self._client, f"on_{name}", None)
 
     def _make_client(self, client_id: str, will: Message | None) -> paho.Client:
         client = paho.Client(
@@ -166,7 +155,7 @@ class Connection:
         if settings.username is not None:
             client.username_pw_set(settings.username, settings.password)
         if settings.tls:
-            client.tls_set_context(_tls_context(settings))
+            client.tls_set_context(tls_context(settings))
         if will is not None:
             client.will_set(will.topic, will.payload, qos=1, retain=will.retain)
         client.connect_timeout = _CONNECT_TIMEOUT_S
@@ -183,65 +172,54 @@ class Connection:
         return client
 
     def _run(self) -> None:
-        failures = broken = 0
+        failures = malformed = 0
         while not self._stopping.is_set():
-            clean = self._session_expiry_s == 0 or broken >= _BROKEN_BEFORE_RESET
-            if broken >= _BROKEN_BEFORE_RESET:
+            self._was_ready = self._was_refused = False
+            # a session that holds something which cannot be read would never get past it
+            is_stuck = malformed >= _BROKEN_BEFORE_RESET
+            if is_stuck:
                 _log.error("the broker keeps sending a malformed message; dropping the session")
-                broken = 0
-            self._refused = False
-            was_ready, is_malformed = self._connect_and_loop(clean=clean)
-            broken = broken + 1 if is_malformed else 0
-            failures = 0 if was_ready and not is_malformed else failures + 1
+            is_malformed = self._connect_and_loop(clean=is_stuck or self._session_expiry_s == 0)
+            self._ready.clear()
+            self._acks.reset()
+            if self._was_ready and self._on_lost is not None:
+                self._on_lost()
             if self._stopping.is_set():
                 return
+            malformed = malformed + 1 if is_malformed and not is_stuck else 0
+            failures = 0 if self._was_ready and not is_malformed else failures + 1
             level = logging.WARNING if failures <= 1 else logging.DEBUG
             _log.log(level, "no broker at %s: %s; trying again", self._settings.address, self._why)
-            if self._refused:
+            if self._was_refused:
                 self._settled.set()
             longest_s = min(_LONGEST_BACKOFF_S, _BACKOFF_S * 2 ** min(failures, 10))
             self._stopping.wait(random.uniform(0.1, longest_s))  # noqa: S311 - jitter
 
-    def _connect_and_loop(self, *, clean: bool) -> tuple[bool, bool]:
-        """Return whether this connection became ready, and whether it broke the protocol."""
+    def _connect_and_loop(self, *, clean: bool) -> bool:
+        """Return whether the connection ended because something could not be read."""
+        session: dict[str, Any] = {}
+        if self._is_v5:
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+            properties.SessionExpiryInterval = self._session_expiry_s
+            properties.ReceiveMaximum = _IN_FLIGHT
+            session = {"clean_start": clean, "properties": properties}
         try:
             self._client.connect_async(
-                self._settings.host,
-                self._settings.port,
-                _KEEPALIVE_S,
-                **self._session(clean=clean),
+                self._settings.host, self._settings.port, _KEEPALIVE_S, **session
             )
             code = self._client.reconnect()
-            stop_at = None
             while code == MQTTErrorCode.MQTT_ERR_SUCCESS:
                 code = self._client.loop(1.0)
-                _acknowledge_at_once(self._client.socket())
-                if self._stopping.is_set():
-                    stop_at = stop_at or time.monotonic() + 2
-                    if time.monotonic() > stop_at:
-                        break
+                sock = self._client.socket()
+                if sock is not None:
+                    acknowledge_at_once(sock)  # type: ignore[arg-type] # a socket, says its name
         except OSError as exc:
             self._why = str(exc) or type(exc).__name__
-            is_malformed = False
-        except Exception as exc:  # older pahos let what they cannot decode through
+            return False
+        except Exception as exc:  # noqa: BLE001 - older pahos let what they cannot decode through
             self._why = f"malformed packet: {exc}"
-            is_malformed = True
-        else:
-            is_malformed = code == MQTTErrorCode.MQTT_ERR_PROTOCOL and not self._refused
-        was_ready = self.is_ready or self._was_ready
-        self._was_ready = False
-        self._ready.clear()
-        return was_ready, is_malformed
-
-    _was_ready = False
-
-    def _session(self, *, clean: bool) -> dict[str, Any]:
-        if not self._is_v5:
-            return {}
-        properties = Properties(PacketTypes.CONNECT)
-        properties.SessionExpiryInterval = self._session_expiry_s
-        properties.ReceiveMaximum = _IN_FLIGHT
-        return {"clean_start": clean, "properties": properties}
+            return True
+        return code == MQTTErrorCode.MQTT_ERR_PROTOCOL and not self._was_refused
 
     def _connected(
         self,
@@ -251,21 +229,21 @@ class Connection:
         reason: ReasonCode,
         properties: Properties | None,
     ) -> None:
-        self._acks.reset()
         if reason.is_failure:
-            self._why = f"refused: {reason}"
-            if str(reason) == "Unsupported protocol version":
-                self._why += "; try MQTT 3.1.1"
-            self._refused = True
+            hint = "; try MQTT 3.1.1" if reason == "Unsupported protocol version" else ""
+            self._why = f"refused: {reason}{hint}"
+            self._was_refused = True
             return
         in_flight = getattr(properties, "ReceiveMaximum", _IN_FLIGHT)
         client.max_inflight_messages_set(min(_IN_FLIGHT, in_flight))
         self._largest_bytes = getattr(properties, "MaximumPacketSize", 0)
-        if not self._subscriptions:
-            self._become_ready()
-        elif self._is_v5:
+        if self._is_v5:
             client.subscribe(
-                [(topic, SubscribeOptions(qos=qos)) for topic, qos in self._subscriptions.items()]
+                [
+                    # so that a retained request is known as such when it is new, too
+                    (topic, SubscribeOptions(qos=qos, retainAsPublished=True))
+                    for topic, qos in self._subscriptions.items()
+                ]
             )
         else:
             client.subscribe(list(self._subscriptions.items()))
@@ -281,9 +259,6 @@ class Connection:
         for topic, reason in zip(self._subscriptions, reasons, strict=False):
             if reason.is_failure:
                 _log.error("the broker refuses the subscription to %s: %s", topic, reason)
-        self._become_ready()
-
-    def _become_ready(self) -> None:
         self._was_ready = True
         self._ready.set()
         self._settled.set()
@@ -298,19 +273,18 @@ class Connection:
         reason: ReasonCode,
         _properties: Properties | None,
     ) -> None:
-        if not self._refused:
+        if not self._was_refused:
             self._why = str(reason)
         self._ready.clear()
         self._acks.reset()
 
     def _received(
-        self, client: paho.Client, _userdata: object, received: paho.MQTTMessage
+        self, _client: paho.Client, _userdata: object, received: paho.MQTTMessage
     ) -> None:
         ticket = self._acks.arrived(received.mid) if received.qos else 0
         try:
             self._on_message(_message(received, ticket))
-        except Exception:
-            # one message must not take the connection down: the broker would send it for ever
+        except Exception:  # noqa: BLE001 - else the broker would send it again for ever
             _log.exception("a message could not be handled")
             self._acks.settle(ticket)
 
@@ -318,56 +292,20 @@ class Connection:
         self,
         _client: paho.Client,
         _userdata: object,
-        mid: int,
+        packet_id: int,
         reason: ReasonCode,
         _properties: Properties | None,
     ) -> None:
-        code = int(reason.value)
-        if code >= _FAILED:
+        if reason.is_failure:
             _log.warning("the broker refused a message: %s", reason)
-        with self._lock:
-            if mid not in self._waiting:
-                self._early[mid] = code
-                return
-            on_taken = self._waiting.pop(mid)
-        if on_taken is not None:
-            on_taken(code)
+        self._awaited.taken(packet_id, int(reason.value))
 
-
-def void(_result: object) -> None:
-    """Drop a result."""
-
-
-def _tls_context(settings: BrokerSettings) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=settings.ca_file)
-        if settings.cert_file is not None:
-            context.load_cert_chain(settings.cert_file, settings.key_file)
-    except (OSError, ValueError) as exc:
-        raise ConfigError(
-            f"the TLS files {settings.ca_file}, {settings.cert_file}, {settings.key_file} "
-            f"cannot be used: {exc}"
-        ) from exc
-    return context
+    def _send_ack(self, packet_id: int) -> None:
+        self._client.ack(packet_id, 1)
 
 
 def _tune(_client: paho.Client, _userdata: object, sock: Any) -> None:  # noqa: ANN401 - paho's own
-    # without it a broker that delays its ACKs turns each small answer into 44 ms
-    _set_tcp_option(sock, "TCP_NODELAY", 1)
-    _set_tcp_option(sock, "TCP_USER_TIMEOUT", _USER_TIMEOUT_MS)
-
-
-def _acknowledge_at_once(sock: Any) -> None:  # noqa: ANN401 - paho's own
-    # the kernel forgets it after a while, so it is set after each receive
-    if sock is not None:
-        _set_tcp_option(sock, "TCP_QUICKACK", 1)
-
-
-def _set_tcp_option(sock: Any, name: str, value: int) -> None:  # noqa: ANN401 - paho's own
-    option = getattr(socket, name, None)
-    if option is not None:
-        with contextlib.suppress(OSError):
-            sock.setsockopt(socket.IPPROTO_TCP, option, value)
+    tune(sock)
 
 
 def _leave_to_network_thread(_client: paho.Client, _userdata: object, _socket: object) -> None:
@@ -375,7 +313,7 @@ def _leave_to_network_thread(_client: paho.Client, _userdata: object, _socket: o
 
 
 def _properties(message: Message) -> Properties:
-    properties = Properties(PacketTypes.PUBLISH)
+    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
     if message.response_topic is not None:
         properties.ResponseTopic = message.response_topic
     if message.correlation is not None:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
+import edge_runtime
 from edge_runtime.errors import BundleError
 
 FILE_NAME = "bundle.json"
@@ -151,6 +152,11 @@ def read_manifest(directory: Path) -> Manifest:
         raise BundleError(f"{path}: {exc.strerror}") from exc
     except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
         raise BundleError(f"{path}: {exc}") from exc
+    if _version(manifest.oldest_runtime) > _version(edge_runtime.__version__):
+        raise BundleError(
+            f"{path} needs edge-runtime {manifest.oldest_runtime} or newer, and this is "
+            f"{edge_runtime.__version__}; update the runtime"
+        )
     for name in [*(file.path for file in manifest.files), manifest.graph.file]:
         relative = PurePosixPath(name)
         if relative.is_absolute() or ".." in relative.parts:
@@ -162,3 +168,7 @@ def write_manifest(directory: Path, manifest: Manifest) -> None:
     """Write ``bundle.json``, indented, keys in the order of the struct."""
     text = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
     (directory / FILE_NAME).write_bytes(text + b"\n")
+
+
+def _version(text: str) -> list[int]:
+    return [int(part) if part.isdigit() else 0 for part in text.split(".")]

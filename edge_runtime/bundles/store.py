@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,11 +26,11 @@ class Bundle:
 
     @property
     def digest(self) -> str:
-        """Short SHA-256 of the graph's files, which names the model exactly."""
-        for file in self.manifest.files:
-            if file.path == self.manifest.graph.file:
-                return f"sha256:{file.sha256[:12]}"
-        return "unverified"
+        """Short SHA-256 over the hashes of all files, which names the model exactly."""
+        if not self.manifest.files:
+            return "unverified"
+        lines = sorted(f"{file.sha256}  {file.path}\n" for file in self.manifest.files)
+        return f"sha256:{hashlib.sha256(''.join(lines).encode()).hexdigest()[:12]}"
 
     @property
     def model_name(self) -> str:
@@ -49,12 +50,12 @@ class Store:
         Raises:
             BundleNotFoundError: neither.
         """
-        for directory in self._roots():
-            candidate = directory / reference
-            if "/" not in reference and reference not in {"", ".", ".."} and candidate.is_dir():
-                return candidate
+        if reference and "/" not in reference and reference not in {".", ".."}:
+            for root in self._roots():
+                if (root / reference).is_dir():
+                    return root / reference
         path = Path(reference).expanduser()
-        if path.is_dir():
+        if reference and path.is_dir():
             return path
         names = ", ".join(path.name for path in self.list()) or "none"
         raise BundleNotFoundError(

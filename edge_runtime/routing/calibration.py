@@ -20,8 +20,6 @@ Booleans = npt.NDArray[np.bool_]
 _GRID = 200
 _RIDGE = 1e-3
 _NEWTON_STEPS = 50
-# split A must expect a threshold to pass with this much to spare, or the sequence starts later
-_HEADROOM = 0.1
 
 
 @dataclass(frozen=True)
@@ -106,16 +104,19 @@ def auroc(score: Floats, positive: Booleans) -> float:
 
 
 def _grid(confidence: Floats, correct: Booleans, *, alpha: float, delta: float) -> list[float]:
-    """Return thresholds from strict to loose, from where this split expects the test to pass."""
+    """Return thresholds from strict to loose, from where this split is surest of passing.
+
+    Stricter ones would only give the sequence more chances to end before it gets here.
+    """
     ordered = np.sort(confidence)[::-1]
     fewest = fewest_samples(alpha, delta)
     if len(ordered) < fewest:
         return []
     counts = np.unique(np.linspace(fewest, len(ordered), _GRID).astype(int))
     values = [float(ordered[count - 1]) for count in counts]
-    for start, value in enumerate(values):
+    tails = []
+    for value in values:
         accepted = confidence >= value
         errors = int((~correct[accepted]).sum())
-        if binomial_tail(errors, int(accepted.sum()), alpha) <= delta * _HEADROOM:
-            return values[start:]
-    return values
+        tails.append(binomial_tail(errors, int(accepted.sum()), alpha))
+    return values[int(np.argmin(tails)) :]

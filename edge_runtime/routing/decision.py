@@ -26,17 +26,17 @@ def decide(
     policy: EffectivePolicy,
 ) -> Decision:
     """Decide from the head's own answer (DESIGN section 9); policy comes first."""
-    needs_large = _needs_large(label, head)
-    sure, why_sure = _sure(confidence, calibration, policy)
-    reasons = [needs_large] if needs_large else [why_sure]
+    # a promise of 5 % is none to an owner who asks for 2 %
+    proven = calibration if calibration and calibration.alpha <= policy.max_local_error else None
+    sure, reason = _sure(confidence, proven, policy)
+    if needs_large := _needs_large(label, head):
+        sure, reason = False, needs_large
+    if sure:
+        return Decision(escalate=False, reasons=[reason], guarantee=_guarantee(proven))
     if policy.privacy == "local":
-        if needs_large or not sure:
-            reasons.append("privacy local: best guess, nothing left the device")
-        guarantee = None if needs_large or not sure else _guarantee(calibration)
-        return Decision(escalate=False, reasons=reasons, guarantee=guarantee)
-    if needs_large or not sure:
-        return Decision(escalate=True, reasons=reasons)
-    return Decision(escalate=False, reasons=reasons, guarantee=_guarantee(calibration))
+        stays = "privacy local: best guess, nothing left the device"
+        return Decision(escalate=False, reasons=[reason, stays])
+    return Decision(escalate=True, reasons=[reason])
 
 
 def _needs_large(label: str, head: Head) -> str | None:
@@ -48,14 +48,13 @@ def _needs_large(label: str, head: Head) -> str | None:
 
 
 def _sure(
-    confidence: float, calibration: Calibration | None, policy: EffectivePolicy
+    confidence: float, proven: Calibration | None, policy: EffectivePolicy
 ) -> tuple[bool, str]:
-    if calibration is not None and calibration.alpha <= policy.max_local_error:
-        threshold = calibration.threshold
-        if threshold is None:
-            return False, f"confidence {confidence:.2f}, but no threshold passed calibration"
-        return _compared(confidence, threshold)
-    return _compared(confidence, 1 - policy.max_local_error, " (no guarantee)")
+    if proven is None:
+        return _compared(confidence, 1 - policy.max_local_error, " (no guarantee)")
+    if proven.threshold is None:
+        return False, f"confidence {confidence:.2f}, but no threshold passed calibration"
+    return _compared(confidence, proven.threshold)
 
 
 def _compared(confidence: float, threshold: float, note: str = "") -> tuple[bool, str]:
@@ -63,7 +62,5 @@ def _compared(confidence: float, threshold: float, note: str = "") -> tuple[bool
     return confidence >= threshold, f"confidence {confidence:.2f} {sign} {threshold:.2f}{note}"
 
 
-def _guarantee(calibration: Calibration | None) -> Guarantee | None:
-    if calibration is None or calibration.threshold is None:
-        return None
-    return Guarantee(calibration.alpha, calibration.delta, calibration.n)
+def _guarantee(proven: Calibration | None) -> Guarantee | None:
+    return Guarantee(proven.alpha, proven.delta, proven.n) if proven else None

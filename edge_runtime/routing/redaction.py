@@ -98,10 +98,10 @@ def _moved(entities: list[Entity], moved: list[tuple[_Finding, int, str]]) -> It
 def _resolve(text: str, entities: list[Entity]) -> list[_Finding]:
     """Return findings in order without overlap; patterns win over names, longer over shorter."""
     found = [
-        _Finding(match.start(), match.end(), kind)
-        for kind, pattern, valid in _PATTERNS
+        _Finding(match.start(), match.start() + length, kind)
+        for kind, pattern, measure in _PATTERNS
         for match in pattern.finditer(text)
-        if valid(match.group())
+        if (length := measure(match.group()))
     ]
     names = [
         _Finding(entity.start, entity.end, _ENTITY_LABELS[entity.label])
@@ -115,43 +115,48 @@ def _resolve(text: str, entities: list[Entity]) -> list[_Finding]:
     return sorted(kept, key=lambda finding: finding.start)
 
 
-def _always(_: str) -> bool:
-    return True
-
-
-def _luhn(value: str) -> bool:
+def _luhn(value: str) -> int:
     digits = [int(char) for char in value if char.isdigit()]
     doubled = (d * 2 - 9 if d > 4 else d * 2 for d in digits[-2::-2])  # noqa: PLR2004
-    return 13 <= len(digits) <= 19 and (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0  # noqa: PLR2004
+    return len(value) if (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0 else 0
 
 
-def _iban(value: str) -> bool:
-    """ISO 13616: moved to the front and read as a number, it leaves 1 modulo 97."""
-    compact = "".join(value.split()).upper()
-    number = "".join(str(int(char, 36)) for char in compact[4:] + compact[:4])
-    return len(compact) >= 15 and int(number) % 97 == 1  # noqa: PLR2004
+def _iban(value: str) -> int:
+    """ISO 13616: moved to the front and read as a number, it leaves 1 modulo 97.
+
+    The words after it may look like more groups of it, so they are taken off one by one.
+    """
+    while len(compact := "".join(value.split()).upper()) >= 15:  # noqa: PLR2004 - the shortest
+        number = "".join(str(int(char, 36)) for char in compact[4:] + compact[:4])
+        if int(number) % 97 == 1:
+            return len(value)
+        value = value.rpartition(" ")[0]
+    return 0
 
 
-def _ip(value: str) -> bool:
+def _ip(value: str) -> int:
     try:
         ipaddress.ip_address(value)
     except ValueError:
-        return False
-    return True
+        return 0
+    return len(value)
 
 
-def _phone(value: str) -> bool:
+def _phone(value: str) -> int:
     """Any longer number is taken out: with seven digits or more it may lead to a person."""
-    return sum(char.isdigit() for char in value) >= 7  # noqa: PLR2004
+    digits = sum(char.isdigit() for char in value)
+    return len(value) if digits >= 7 and not _ISO_DATE.fullmatch(value) else 0  # noqa: PLR2004
 
 
-# Most specific first; each with a check of what the pattern cannot say.
-_PATTERNS: list[tuple[str, re.Pattern[str], Callable[[str], bool]]] = [
-    ("EMAIL", re.compile(r"[\w.%+-]+@[\w-]+(?:\.[\w-]+)+"), _always),
+_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+# Most specific first; each with how much of the match counts, 0 for a false alarm.
+_PATTERNS: list[tuple[str, re.Pattern[str], Callable[[str], int]]] = [
+    ("EMAIL", re.compile(r"[\w.%+-]+@[\w-]+(?:\.[\w-]+)+"), len),
     ("IBAN", re.compile(r"\b[A-Z]{2}\d{2}(?:[ ]?[A-Z0-9]{2,4}){3,8}\b", re.IGNORECASE), _iban),
     ("CARD", re.compile(r"\b\d(?:[ -]?\d){12,18}\b"), _luhn),
     ("IP", re.compile(r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f]*:[0-9a-f:]*:[0-9a-f:]*)(?![\w:])",
                       re.IGNORECASE), _ip),
-    ("SSN", re.compile(r"\b\d{3}-\d{2}-\d{4}\b"), _always),
+    ("SSN", re.compile(r"\b\d{3}-\d{2}-\d{4}\b"), len),
     ("PHONE", re.compile(r"(?<![\w.])(?:\+|00)?\(?\d(?:[ ./()-]{0,2}\d){6,30}(?!\w)"), _phone),
 ]  # fmt: skip

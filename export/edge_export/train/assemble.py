@@ -39,7 +39,9 @@ def write_files(
     base = base_directory(recipe.base_package)
     for name in _TOKENIZER_FILES:
         shutil.copyfile(base / name, directory / name)
-    config = {"architectures": ["BertModel"], **trained.config}
+    config = json.loads((base / "config.json").read_text())
+    config = {key: trained.config.get(key, value) for key, value in config.items()}
+    config = {**config, "architectures": ["BertModel"], "_name_or_path": recipe.base_model}
     (directory / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
     return Manifest(
         format=FORMAT,

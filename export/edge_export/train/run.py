@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 import torch
 
+import edge_runtime
 from edge_export.bundle import write_bundle
 from edge_export.calibrate import fit_calibration
 from edge_export.train.assemble import write_files
@@ -76,7 +77,7 @@ def build_bundle(  # noqa: PLR0913 - the settings of one run
             manifest,
             report=report,
             calibration=_calibrate(recipe, judged, alpha=alpha, delta=delta),
-            versions={name: version(name) for name in _PINNED},
+            versions={name: _version(name) for name in _PINNED},
         )
         return write_bundle(directories["int8"], manifest, output, force=force)
 
@@ -104,3 +105,7 @@ def _latency_ms(encoder: Encoder) -> float:
 
 def _size(directory: Path) -> int:
     return sum(file.stat().st_size for file in directory.iterdir())
+
+
+def _version(name: str) -> str:
+    return edge_runtime.__version__ if name == "edge-runtime" else version(name)

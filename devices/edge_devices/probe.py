@@ -1,0 +1,90 @@
+"""What board this is, read from /proc and /sys; each reading may be missing."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+# in the board's own name -> profile; first match wins
+_BY_MODEL = [
+    ("Raspberry Pi 5", "pi5"),
+    ("Raspberry Pi 500", "pi5"),
+    ("Raspberry Pi Compute Module 5", "pi5"),
+    ("Raspberry Pi Zero 2", "pi-zero-2w"),
+    ("Raspberry Pi 4", "pi4"),
+    ("Raspberry Pi 400", "pi4"),
+    ("Raspberry Pi Compute Module 4", "pi4"),
+    ("Orin", "jetson-orin"),
+]
+
+
+@dataclass(frozen=True)
+class Board:
+    """Facts about the board; ``model`` is empty and numbers are None where nothing is known."""
+
+    model: str
+    machine: str
+    cpu_features: frozenset[str]
+    cores: int
+    memory_mb: int | None
+    temperature_c: float | None
+    android: bool
+
+    def summary(self) -> str:
+        """Return the facts in one line."""
+        parts = [self.model or self.machine, f"{self.cores} cores"]
+        if self.memory_mb is not None:
+            parts.append(f"{self.memory_mb} MB memory")
+        if self.temperature_c is not None:
+            parts.append(f"{self.temperature_c:.0f} °C")
+        return ", ".join(parts)
+
+
+def probe_board(root: Path = Path("/")) -> Board:
+    """Read the board's facts below ``root``."""
+    cpuinfo = _read(root / "proc/cpuinfo")
+    return Board(
+        model=_read(root / "proc/device-tree/model").strip("\0 \n"),
+        machine=platform.machine(),
+        cpu_features=_features(cpuinfo),
+        cores=len(re.findall(r"^processor\s*:", cpuinfo, re.MULTILINE)) or os.cpu_count() or 1,
+        memory_mb=_memory_mb(_read(root / "proc/meminfo")),
+        temperature_c=_temperature(root / "sys/class/thermal"),
+        android=(root / "system/build.prop").exists() or "ANDROID_ROOT" in os.environ,
+    )
+
+
+def choose_profile(board: Board) -> str:
+    """Return the name of the profile that fits best."""
+    for part, profile in _BY_MODEL:
+        if part in board.model:
+            return profile
+    if board.android:
+        return "android-termux"
+    return "generic-x86_64" if board.machine in {"x86_64", "AMD64"} else "generic-arm64"
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _features(cpuinfo: str) -> frozenset[str]:
+    found = re.search(r"^(?:Features|flags)\s*:(.*)$", cpuinfo, re.MULTILINE)
+    return frozenset(found.group(1).split()) if found else frozenset()
+
+
+def _memory_mb(meminfo: str) -> int | None:
+    found = re.search(r"^MemTotal:\s*(\d+) kB", meminfo, re.MULTILINE)
+    return int(found.group(1)) // 1024 if found else None
+
+
+def _temperature(zones: Path) -> float | None:
+    """Return the hottest zone in degrees Celsius; the kernel gives thousandths."""
+    readings = [_read(path).strip() for path in sorted(zones.glob("thermal_zone*/temp"))]
+    return max((int(r) / 1000 for r in readings if r.lstrip("-").isdigit()), default=None)

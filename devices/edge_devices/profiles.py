@@ -1,0 +1,58 @@
+"""Profiles: the settings that fit a device, one TOML file for each."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from dataclasses import dataclass
+from importlib import resources
+
+
+class UnknownProfileError(ValueError):
+    """There is no profile of this name, or its file is not right."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Settings for a device.
+
+    ``threads`` is the size of ONNX Runtime's intra-op pool, ``spinning`` whether its idle threads
+    wait busily; ``dot_product`` whether the CPU is known to have int8 dot-product instructions;
+    ``weight_bits`` how many bits of int8 weights may be used.
+    """
+
+    name: str
+    description: str
+    threads: int
+    spinning: bool
+    dot_product: bool
+    weight_bits: int
+
+
+def profile_names() -> list[str]:
+    """Return the names of all profiles."""
+    return sorted(
+        entry.name.removesuffix(".toml")
+        for entry in resources.files("edge_devices").joinpath("profiles").iterdir()
+        if entry.name.endswith(".toml")
+    )
+
+
+def load_profile(name: str) -> Profile:
+    """Read a profile.
+
+    Raises:
+        UnknownProfileError: no such profile, or a key in it is missing, unknown or mistyped.
+    """
+    if name not in profile_names():
+        raise UnknownProfileError(f"no profile {name!r}; there are {', '.join(profile_names())}")
+    path = resources.files("edge_devices").joinpath("profiles", f"{name}.toml")
+    values = {"name": name, **tomllib.loads(path.read_text(encoding="utf-8"))}
+    types = {field.name: field.type for field in dataclasses.fields(Profile)}
+    if values.keys() != types.keys():
+        wrong = ", ".join(sorted(values.keys() ^ types.keys()))
+        raise UnknownProfileError(f"profile {name}: missing or unknown: {wrong}")
+    for key, value in values.items():
+        if type(value).__name__ != types[key]:
+            raise UnknownProfileError(f"profile {name}: {key} must be {types[key]}, not {value!r}")
+    return Profile(**values)

@@ -1,0 +1,368 @@
+"""The way of an escalation: on disk, to a worker, and the answer to whoever asked.
+
+One thread owns the outbox. Whatever happens is posted to it and changes rows in one transaction;
+then it looks at all rows again and does what is due. Messages leave only after the transaction is
+on disk, so a node that is killed at any moment goes on where it was.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from edge_runtime.assistant.pending import Pending
+from edge_runtime.bridge.connection import NO_SUBSCRIBER, REFUSED
+from edge_runtime.bridge.handler import Handler
+from edge_runtime.bridge.inference_thread import InferenceThread
+from edge_runtime.bridge.message import Message
+from edge_runtime.bridge.options import EscalationOptions
+from edge_runtime.bridge.outbox import PAGE, Outbox, Row
+from edge_runtime.bridge.outbox_thread import OutboxThread
+from edge_runtime.bridge.presence import Presence
+from edge_runtime.bridge.requests import Incoming
+from edge_runtime.bridge.route import JSON, Route, response
+from edge_runtime.bridge.topics import NodeTopics
+from edge_runtime.errors import EdgeError, TooLargeError, UnavailableError
+from edge_runtime.messages import Answer, ErrorInfo, Reply, encode, error_answer
+
+_log = logging.getLogger(__name__)
+
+_RETRYABLE = {"429", "500", "502", "503", "504"}
+_EVENT_EXPIRY_S = 3600
+_SOON_S = 0.01
+_NO_WORKER = "no worker is online"
+
+
+class Sender(Protocol):
+    """The part of a connection that is used here."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the broker can be reached now."""
+
+    def publish(self, message: Message, on_taken: Callable[[int], None] | None = None) -> None:
+        """Publish with QoS 1."""
+
+    def acknowledge(self, message: Message) -> None:
+        """Tell the broker that a message is dealt with."""
+
+
+class Escalations:
+    """Everything between a ``Pending`` and its final answer.
+
+    Raises:
+        ConfigError: the outbox cannot be used.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        topics: NodeTopics,
+        handler: Handler,
+        inference: InferenceThread,
+        options: EscalationOptions,
+        now: Callable[[], float],
+    ) -> None:
+        self._topics = topics
+        self._handler = handler
+        self._inference = inference
+        self._options = options
+        self._now = now
+        self._presence = Presence(options.presence_wait_s)
+        self._outbox = Outbox(path, now)
+        self._sender: Sender | None = None
+        self._thread = OutboxThread(self._outbox, self._advance)
+        self._delivering: set[int] = set()
+        self._finishing: set[int] = set()
+
+    def start(self, sender: Sender) -> None:
+        """Begin to work; what was left by an earlier process goes on."""
+        self._sender = sender
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish what was posted, and close the outbox."""
+        self._thread.stop()
+
+    # what happens elsewhere
+
+    def connected(self) -> None:
+        """The broker is there, and says which workers are online."""
+        self._thread.post(self._presence.connected)
+
+    def lost(self) -> None:
+        """The broker is gone."""
+        self._thread.post(self._presence.lost)
+
+    def worker(self, name: str, *, online: bool) -> None:
+        """A worker came or went."""
+        self._thread.post(lambda: self._worker(name, online=online))
+
+    def add(self, incoming: Incoming, pending: Pending) -> None:
+        """Keep a query until it is answered; acknowledges the request once it is on disk."""
+        self._thread.post(
+            lambda: self._add(incoming, pending), lambda: self._disk_failed(incoming, pending)
+        )
+
+    def replied(self, reply: Reply, message: Message) -> None:
+        """A worker answered; acknowledges the message once the answer is on disk."""
+        self._thread.post(lambda: self._replied(reply, message), lambda: self._acknowledge(message))
+
+    # the outbox thread
+
+    def _advance(self) -> float | None:
+        """Do what is due; return the seconds until something is."""
+        self._outbox.purge()
+        expired = self._outbox.expired()
+        for row in expired:
+            self._expire(row)
+        overdue = self._outbox.overdue()
+        for row in overdue:
+            if row.id not in self._finishing:
+                self._retry(row, f"no answer from a worker in {self._options.cloud_timeout_s:g} s")
+        lists = [expired, overdue]
+        can_send = False
+        if self._sender is not None and self._sender.is_ready:
+            workers = self._presence.workers()
+            if workers:
+                can_send = self._claim()
+            untold = self._outbox.untold(only_failed=bool(workers) or not self._presence.is_known())
+            for row in untold:
+                self._tell(row, row.why or _NO_WORKER)
+            lists.append(untold)
+            for row in self._outbox.answered():
+                if row.id not in self._delivering:
+                    self._deliver(row)
+        if any(len(rows) == PAGE for rows in lists):
+            return _SOON_S
+        return self._wait_s(can_send=can_send)
+
+    def _claim(self) -> bool:
+        """Send what is due, as far as there is room; return whether there is still room."""
+        room = self._options.in_flight - self._outbox.in_flight()
+        rows = self._outbox.claim(room, self._options.cloud_timeout_s)
+        for row in rows:
+            self._escalate(row)
+        return len(rows) < room
+
+    def _wait_s(self, *, can_send: bool) -> float | None:
+        due = self._outbox.next_due(can_send=can_send)
+        waits = [self._presence.unknown_for_s()]
+        if due is not None:
+            waits.append(max(_SOON_S, due - self._now()))
+        return min((wait for wait in waits if wait is not None), default=None)
+
+    # steps
+
+    def _worker(self, name: str, *, online: bool) -> None:
+        if self._presence.update(name, online=online):
+            self._outbox.make_all_due()
+
+    def _add(self, incoming: Incoming, pending: Pending) -> None:
+        route = incoming.route
+        deadline_ms = min(
+            pending.deadline_ms, incoming.request.policy.deadline_ms or pending.deadline_ms
+        )
+        pending = msgspec.structs.replace(pending, deadline_ms=deadline_ms)
+        row, is_new = self._outbox.enqueue(
+            escalation=pending.escalation.id,
+            client=route.client,
+            correlation=route.key,
+            digest=incoming.digest,
+            arrived=incoming.arrived,
+            expires=incoming.arrived + deadline_ms / 1000,
+            route=encode(route),
+            pending=encode(pending),
+        )
+        self._thread.after(lambda: self._acknowledge(incoming.message))
+        if is_new:
+            return
+        _log.debug("request %s is a repeat of escalation %s", route.request_id, row.escalation)
+        if row.answer is not None and row.id not in self._delivering:
+            answer = msgspec.json.decode(row.answer, type=Answer)
+            self._thread.after(lambda: self._publish(response(answer, route, self._now())))
+        elif row.told:
+            self._tell(row, row.why or _NO_WORKER)
+
+    def _replied(self, reply: Reply, message: Message) -> None:
+        row = self._outbox.outstanding(reply.id)
+        if row is None or row.id in self._finishing:
+            _log.debug("nobody waits for the reply %s", reply.id)
+            self._thread.after(lambda: self._acknowledge(message))
+            return
+        if reply.error is not None and _is_retryable(reply.error):
+            self._retry(row, f"cloud: {reply.error.message}", reply.error.retry_after_s or 0.0)
+        elif (pending := self._pending(row)) is not None:
+            if reply.error is None:
+                self._finishing.add(row.id)
+                replied = self._now()
+                self._inference.submit(
+                    lambda: self._finish(row, pending, reply, message, replied), urgent=True
+                )
+                return
+            self._answer(row, pending.failed(_error(reply.error)), self._now() - row.sent)
+        self._thread.after(lambda: self._acknowledge(message))
+
+    def _finish(
+        self, row: Row, pending: Pending, reply: Reply, message: Message, replied: float
+    ) -> None:
+        """Run on the inference thread."""
+        try:
+            answer = self._handler.finish(pending, reply)
+        except EdgeError as exc:
+            answer = pending.failed(exc)
+        except Exception:  # noqa: BLE001 - whoever asked gets an answer, whatever happens
+            _log.exception("the reply to %s could not be used", reply.id)
+            answer = pending.failed(EdgeError("the reply could not be used; see the node's log"))
+        self._thread.post(
+            lambda: self._finished(row, answer, message, replied - row.sent),
+            lambda: self._acknowledge(message),
+        )
+
+    def _finished(self, row: Row, answer: Answer, message: Message, cloud_s: float) -> None:
+        self._finishing.discard(row.id)
+        self._answer(row, answer, cloud_s)
+        self._thread.after(lambda: self._acknowledge(message))
+
+    def _escalate(self, row: Row) -> None:
+        pending = self._pending(row)
+        if pending is None:
+            return
+        message = Message(
+            topic=self._topics.escalations,
+            payload=encode(pending.escalation),
+            response_topic=self._topics.replies,
+            correlation=bytes.fromhex(row.escalation),
+            # a worker that gets it later would work for nothing: it is sent again by then
+            expiry_s=max(1, int(min(self._options.cloud_timeout_s, row.expires - self._now()))),
+            content_type=JSON,
+        )
+        self._thread.after(lambda: self._publish(message, lambda code: self._sent(row, code)))
+        self._event("escalated", row, attempt=row.attempts + 1)
+
+    def _sent(self, row: Row, code: int) -> None:
+        if code == NO_SUBSCRIBER:
+            self._thread.post(lambda: self._retry(row, _NO_WORKER))
+        elif code >= REFUSED:
+            self._thread.post(lambda: self._retry(row, "the broker does not allow to ask a worker"))
+
+    def _retry(self, row: Row, why: str, at_least_s: float = 0.0) -> None:
+        backoff_s = self._options.backoff_s(row.attempts)
+        self._outbox.retry(row.id, max(at_least_s, backoff_s), why)
+
+    def _tell(self, row: Row, why: str) -> None:
+        """Answer at once, as the policy says for the case that nobody can be asked."""
+        pending = self._pending(row)
+        if pending is None:
+            return
+        answer = pending.offline(why)
+        if answer.status != "queued":
+            self._answer(row, answer, 0.0)
+            return
+        self._outbox.tell(row.id)
+        route = msgspec.json.decode(row.route, type=Route)
+        told = _timed(answer, self._now() - row.arrived, 0.0)
+        self._thread.after(lambda: self._publish(response(told, route, self._now())))
+        self._event("queued", row)
+
+    def _expire(self, row: Row) -> None:
+        pending = self._pending(row)
+        if pending is not None:
+            self._answer(row, pending.expired(), 0.0)
+        self._event("expired", row)
+
+    def _answer(self, row: Row, answer: Answer, cloud_s: float) -> None:
+        total_s = self._now() - row.arrived
+        self._outbox.answer(row.id, encode(_timed(answer, total_s, cloud_s)))
+
+    def _deliver(self, row: Row) -> None:
+        try:
+            answer = msgspec.json.decode(row.answer or b"", type=Answer)
+            route = msgspec.json.decode(row.route, type=Route)
+        except msgspec.MsgspecError as exc:
+            self._set_broken(row, exc)
+            return
+        message = response(answer, route, self._now())
+        self._delivering.add(row.id)
+        self._thread.after(lambda: self._publish_final(row, message))
+
+    def _publish_final(self, row: Row, message: Message) -> None:
+        try:
+            self._publish(message, lambda _code: self._thread.post(lambda: self._delivered(row)))
+        except TooLargeError as exc:
+            _log.warning("the answer to %s cannot be delivered: %s", row.escalation, exc)
+            self._thread.post(lambda: self._delivered(row))
+
+    def _delivered(self, row: Row) -> None:
+        self._delivering.discard(row.id)
+        self._outbox.delivered(row.id, self._options.keep_answer_s)
+
+    def _pending(self, row: Row) -> Pending | None:
+        """Return the query of a row; if it cannot be read, that is the answer to it."""
+        try:
+            return msgspec.json.decode(row.pending, type=Pending)
+        except msgspec.MsgspecError as exc:
+            _log.error("escalation %s cannot be read from the outbox: %s", row.escalation, exc)
+        try:
+            route = msgspec.json.decode(row.route, type=Route)
+        except msgspec.MsgspecError as exc:
+            self._set_broken(row, exc)
+        else:
+            lost = EdgeError("the query was damaged on the device's disk; ask again")
+            self._outbox.answer(row.id, encode(error_answer(route.request_id, "", lost)))
+        return None
+
+    def _set_broken(self, row: Row, exc: Exception) -> None:
+        _log.error("row %d of the outbox cannot be read: %s", row.id, exc)
+        self._outbox.set_broken(row.id, self._options.keep_answer_s)
+
+    def _disk_failed(self, incoming: Incoming, pending: Pending) -> None:
+        answer = pending.failed(UnavailableError("the device cannot queue it: its disk fails"))
+        message = response(answer, incoming.route, self._now())
+        self._thread.after(
+            lambda: self._publish(message, lambda _code: self._acknowledge(incoming.message))
+        )
+
+    def _event(self, kind: str, row: Row, **facts: int) -> None:
+        """Publish a fact without the user's text."""
+        fields = {"v": 1, "id": row.escalation, "client": row.client, **facts}
+        message = Message(
+            topic=self._topics.event(kind),
+            payload=msgspec.json.encode(fields),
+            content_type=JSON,
+            expiry_s=_EVENT_EXPIRY_S,
+        )
+        self._thread.after(lambda: self._publish(message))
+
+    def _publish(self, message: Message, on_taken: Callable[[int], None] | None = None) -> None:
+        if self._sender is not None:
+            self._sender.publish(message, on_taken)
+
+    def _acknowledge(self, message: Message) -> None:
+        if self._sender is not None:
+            self._sender.acknowledge(message)
+
+
+def _is_retryable(error: ErrorInfo) -> bool:
+    return error.code in _RETRYABLE and error.type != "budget"
+
+
+def _error(info: ErrorInfo) -> EdgeError:
+    error = EdgeError(info.message)
+    error.code, error.kind = info.code, info.type
+    return error
+
+
+def _timed(answer: Answer, total_s: float, cloud_s: float) -> Answer:
+    """Return the answer with its milliseconds: what was neither inferred nor cloud was waiting."""
+    cloud = max(0.0, cloud_s * 1000)
+    queue_ms = max(0.0, total_s * 1000 - answer.ms.infer - cloud)
+    return msgspec.structs.replace(
+        answer,
+        ms=msgspec.structs.replace(answer.ms, queue=round(queue_ms, 3), cloud=round(cloud, 3)),
+    )

@@ -1,0 +1,28 @@
+"""What the node needs from an assistant."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from edge_runtime.assistant.pending import Pending
+from edge_runtime.messages import Answer, Reply, Request
+
+
+class Handler(Protocol):
+    """Answers requests; ``edge_runtime.assistant.pipeline.Assistant`` is the one on a device.
+
+    ``begin`` and ``finish`` are called from one thread, never at the same time.
+    """
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks that can be asked for."""
+
+    def begin(self, request: Request) -> Answer | Pending:
+        """Answer on the device, or say what has to be asked; raises EdgeError."""
+
+    def finish(self, pending: Pending, reply: Reply) -> Answer:
+        """Return the final answer, given what the large model said; raises EdgeError."""
+
+    def info(self) -> dict[str, Any]:
+        """Return what the node says about itself."""

@@ -1,0 +1,227 @@
+"""The node: answers requests over MQTT, and escalates those that the device is not sure of."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+import edge_runtime
+from edge_runtime.assistant.pending import Pending
+from edge_runtime.bridge.broker import BrokerSettings
+from edge_runtime.bridge.connection import Connection
+from edge_runtime.bridge.escalations import Escalations
+from edge_runtime.bridge.handler import Handler
+from edge_runtime.bridge.inference_thread import InferenceThread
+from edge_runtime.bridge.message import Message
+from edge_runtime.bridge.options import NodeOptions
+from edge_runtime.bridge.presence import is_online
+from edge_runtime.bridge.requests import Incoming, Refused, RequestReader
+from edge_runtime.bridge.route import JSON, Route, response
+from edge_runtime.bridge.topics import (
+    ANY_WORKER_STATUS,
+    NodeTopics,
+    worker_of,
+)
+from edge_runtime.errors import (
+    BadRequestError,
+    EdgeError,
+    ExpiredError,
+    TooLargeError,
+    UnavailableError,
+)
+from edge_runtime.messages import (
+    MAX_PAYLOAD_BYTES,
+    MAX_TEXT_BYTES,
+    PROTOCOL_VERSION,
+    Answer,
+    Reply,
+    decode,
+    error_answer,
+)
+
+_log = logging.getLogger(__name__)
+
+_RETRY_AFTER_S = 1.0
+
+
+class Node:
+    """One device on the broker.
+
+    ``outbox`` is the file of the durable queue; ``now`` returns seconds since the epoch.
+
+    Raises:
+        ConfigError: the name, the outbox or a certificate file cannot be used.
+    """
+
+    def __init__(
+        self,
+        settings: BrokerSettings,
+        handler: Handler,
+        *,
+        name: str,
+        outbox: Path,
+        options: NodeOptions | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        options = options or NodeOptions()
+        self._topics = NodeTopics(name)
+        self._address = settings.address
+        self._handler = handler
+        self._now = now
+        self._info = self._describe()
+        self._inference = InferenceThread(options.queue_limit)
+        self._reader = RequestReader(
+            self._topics, handler.tasks, now=now, prefixes=options.response_prefixes
+        )
+        self._connection = Connection(
+            settings,
+            client_id=f"edge-{name}",
+            on_message=self._received,
+            subscriptions={
+                **dict.fromkeys(self._topics.requests, 1),
+                self._topics.replies: 1,
+                ANY_WORKER_STATUS: 0,
+            },
+            will=self._status("offline"),
+            on_ready=self._ready,
+            on_lost=self._lost,
+            session_expiry_s=options.session_expiry_s,
+        )
+        self._escalations = Escalations(
+            outbox,
+            topics=self._topics,
+            handler=handler,
+            inference=self._inference,
+            options=options.escalations,
+            now=now,
+        )
+
+    def start(self, timeout_s: float | None = None) -> None:
+        """Go online; without a timeout keep trying in the background.
+
+        Raises:
+            UnavailableError: the broker cannot be used within the timeout.
+        """
+        self._inference.start()
+        self._escalations.start(self._connection)
+        try:
+            self._connection.start(timeout_s)
+        except UnavailableError:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Finish the request at hand, say goodbye, and close the outbox.
+
+        Requests that wait stay with the broker until the node is back.
+        """
+        self._inference.stop()
+        self._connection.stop(self._status("offline"))
+        self._escalations.stop()
+
+    def _describe(self) -> bytes:
+        return msgspec.json.encode(
+            {
+                "v": PROTOCOL_VERSION,
+                "version": edge_runtime.__version__,
+                "tasks": self._handler.tasks,
+                "limits": {"text_bytes": MAX_TEXT_BYTES, "payload_bytes": MAX_PAYLOAD_BYTES},
+                **self._handler.info(),
+            }
+        )
+
+    def _status(self, status: str) -> Message:
+        return Message(topic=self._topics.status, payload=status.encode(), retain=True)
+
+    # network thread: look, hand over, return
+
+    def _ready(self) -> None:
+        self._connection.publish(
+            Message(topic=self._topics.info, payload=self._info, retain=True, content_type=JSON)
+        )
+        self._connection.publish(self._status("online"))
+        self._escalations.connected()
+        _log.info("ready: node %s at %s", self._topics.node, self._address)
+
+    def _lost(self) -> None:
+        self._escalations.lost()
+
+    def _received(self, message: Message) -> None:
+        worker = worker_of(message.topic)
+        if worker is not None:
+            self._escalations.worker(worker, online=is_online(message.payload))
+            self._connection.acknowledge(message)
+        elif message.topic == self._topics.replies:
+            self._replied(message)
+        else:
+            self._requested(message)
+
+    def _replied(self, message: Message) -> None:
+        try:
+            reply = decode(message.payload, Reply)
+            if message.correlation not in {None, bytes.fromhex(reply.id)}:
+                raise BadRequestError("the id is not the correlation")
+        except (EdgeError, ValueError) as exc:
+            _log.warning("a reply on %s is not valid: %s", message.topic, exc)
+            self._connection.acknowledge(message)
+            return
+        self._escalations.replied(reply, message)
+
+    def _requested(self, message: Message) -> None:
+        incoming = self._reader.read(message)
+        if incoming is None:
+            self._connection.acknowledge(message)
+        elif isinstance(incoming, Refused):
+            self._respond(incoming.answer, incoming.route, message)
+        elif not self._inference.submit(lambda: self._answer(incoming)):
+            request = incoming.request
+            busy = error_answer(request.id, request.task, UnavailableError("the node is busy"))
+            self._respond(_retry_later(busy), incoming.route, message)
+
+    # inference thread
+
+    def _answer(self, incoming: Incoming) -> None:
+        request = incoming.request
+        waited_s = max(0.0, self._now() - incoming.arrived)
+        deadline_ms = request.policy.deadline_ms
+        try:
+            if deadline_ms is not None and waited_s * 1000 >= deadline_ms:
+                raise ExpiredError(f"no answer within {deadline_ms} ms; the node was busy")  # noqa: TRY301
+            outcome = self._handler.begin(request)
+        except EdgeError as exc:
+            outcome = error_answer(request.id, request.task, exc)
+        except Exception:  # noqa: BLE001 - whoever asked gets an answer, whatever happens
+            _log.exception("request %s failed", request.id)
+            internal = EdgeError("the node could not answer; see its log")
+            outcome = error_answer(request.id, request.task, internal)
+        if isinstance(outcome, Pending):
+            self._escalations.add(incoming, outcome)
+            return
+        timing = msgspec.structs.replace(outcome.ms, queue=round(waited_s * 1000, 3))
+        answer = msgspec.structs.replace(outcome, ms=timing)
+        self._respond(answer, incoming.route, incoming.message)
+
+    # either thread
+
+    def _respond(self, answer: Answer, route: Route, message: Message) -> None:
+        """Publish an answer; acknowledge the request once the broker has taken it."""
+
+        def taken(_code: int) -> None:
+            self._connection.acknowledge(message)
+
+        try:
+            self._connection.publish(response(answer, route, self._now()), taken)
+        except TooLargeError as exc:
+            small = error_answer(answer.id, answer.task, exc)
+            self._connection.publish(response(small, route, self._now()), taken)
+
+
+def _retry_later(answer: Answer) -> Answer:
+    if answer.error is None:
+        return answer
+    error = msgspec.structs.replace(answer.error, retry_after_s=_RETRY_AFTER_S)
+    return msgspec.structs.replace(answer, error=error)

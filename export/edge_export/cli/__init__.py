@@ -1,0 +1,1 @@
+"""``edge-export``: one module per verb."""

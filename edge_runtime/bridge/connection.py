@@ -41,8 +41,8 @@ class Connection:
 
     ``subscriptions`` maps topic filters to QoS. All callbacks run on the network thread: they must
     return at once. ``on_ready`` is called at every connect, after the broker confirmed the
-    subscriptions, ``on_lost`` when it is gone. A session expiry of 0 s is a clean start; otherwise the broker keeps what
-    arrives meanwhile, and ``client_id`` must be stable.
+    subscriptions, ``on_lost`` when it is gone. A session expiry of 0 s is a clean start; otherwise
+    the broker keeps what arrives meanwhile, and ``client_id`` must be stable.
 
     Raises:
         ConfigError: a certificate file cannot be used.
@@ -70,8 +70,9 @@ class Connection:
         self._ready = threading.Event()
         self._settled = threading.Event()  # ready, or refused
         self._stopping = threading.Event()
-        self._why = "no answer"
+        self._why = "no answer" + (", does it speak MQTT 5?" if self._is_v5 else "")
         self._was_ready = self._was_refused = False
+        self._in_flight = _IN_FLIGHT
         self._largest_bytes = 0
         self._thread: threading.Thread | None = None
         self._client = self._make_client(client_id, will)
@@ -139,9 +140,8 @@ class Connection:
         self._client.disconnect()
         if self._thread is not None:
             self._thread.join(timeout_s)
-        # break the cycle between client and callbacks: its sockets close now, not at some gc
-        for name in ("connect", "subscribe", "disconnect", "message", "publish"):
-            setattr(self._client, f"on_{name}", None)
+        # paho closes its wake-up pipe only when it is collected
+        self._client._reset_sockets()  # noqa: SLF001
 
     def _make_client(self, client_id: str, will: Message | None) -> paho.Client:
         client = paho.Client(
@@ -159,7 +159,7 @@ class Connection:
         if will is not None:
             client.will_set(will.topic, will.payload, qos=1, retain=will.retain)
         client.connect_timeout = _CONNECT_TIMEOUT_S
-        client.max_inflight_messages_set(_IN_FLIGHT)
+        client.max_inflight_messages_set(self._in_flight)
         client.max_queued_messages_set(_QUEUED_MESSAGES)
         client.on_connect = self._connected
         client.on_subscribe = self._subscribed
@@ -203,6 +203,8 @@ class Connection:
             properties.SessionExpiryInterval = self._session_expiry_s
             properties.ReceiveMaximum = _IN_FLIGHT
             session = {"clean_start": clean, "properties": properties}
+        if self._in_flight != self._client.max_inflight_messages:
+            self._client.max_inflight_messages_set(self._in_flight)
         try:
             self._client.connect_async(
                 self._settings.host, self._settings.port, _KEEPALIVE_S, **session
@@ -217,7 +219,8 @@ class Connection:
             self._why = str(exc) or type(exc).__name__
             return False
         except Exception as exc:  # noqa: BLE001 - older pahos let what they cannot decode through
-            self._why = f"malformed packet: {exc}"
+            _log.exception("the MQTT client failed")
+            self._why = str(exc)
             return True
         return code == MQTTErrorCode.MQTT_ERR_PROTOCOL and not self._was_refused
 
@@ -235,7 +238,12 @@ class Connection:
             self._was_refused = True
             return
         in_flight = getattr(properties, "ReceiveMaximum", _IN_FLIGHT)
-        client.max_inflight_messages_set(min(_IN_FLIGHT, in_flight))
+        if in_flight < self._in_flight:
+            # paho can change it between connections only
+            self._why = f"it takes {in_flight} messages at once"
+            self._in_flight = in_flight
+            client.disconnect()
+            return
         self._largest_bytes = getattr(properties, "MaximumPacketSize", 0)
         if self._is_v5:
             client.subscribe(

@@ -17,7 +17,7 @@ import msgspec
 from edge_runtime.assistant.pending import Pending
 from edge_runtime.bridge.connection import NO_SUBSCRIBER, REFUSED
 from edge_runtime.bridge.handler import Handler
-from edge_runtime.bridge.inference_thread import InferenceThread
+from edge_runtime.bridge.jobs import Jobs
 from edge_runtime.bridge.message import Message
 from edge_runtime.bridge.options import EscalationOptions
 from edge_runtime.bridge.outbox import PAGE, Outbox, Row
@@ -64,7 +64,7 @@ class Escalations:
         *,
         topics: NodeTopics,
         handler: Handler,
-        inference: InferenceThread,
+        inference: Jobs,
         options: EscalationOptions,
         now: Callable[[], float],
     ) -> None:
@@ -288,10 +288,10 @@ class Escalations:
             self._set_broken(row, exc)
             return
         message = response(answer, route, self._now())
-        self._delivering.add(row.id)
         self._thread.after(lambda: self._publish_final(row, message))
 
     def _publish_final(self, row: Row, message: Message) -> None:
+        self._delivering.add(row.id)
         try:
             self._publish(message, lambda _code: self._thread.post(lambda: self._delivered(row)))
         except TooLargeError as exc:
@@ -324,9 +324,7 @@ class Escalations:
     def _disk_failed(self, incoming: Incoming, pending: Pending) -> None:
         answer = pending.failed(UnavailableError("the device cannot queue it: its disk fails"))
         message = response(answer, incoming.route, self._now())
-        self._thread.after(
-            lambda: self._publish(message, lambda _code: self._acknowledge(incoming.message))
-        )
+        self._publish(message, lambda _code: self._acknowledge(incoming.message))
 
     def _event(self, kind: str, row: Row, **facts: int) -> None:
         """Publish a fact without the user's text."""

@@ -15,7 +15,7 @@ from edge_runtime.bridge.broker import BrokerSettings
 from edge_runtime.bridge.connection import Connection
 from edge_runtime.bridge.escalations import Escalations
 from edge_runtime.bridge.handler import Handler
-from edge_runtime.bridge.inference_thread import InferenceThread
+from edge_runtime.bridge.jobs import Jobs
 from edge_runtime.bridge.message import Message
 from edge_runtime.bridge.options import NodeOptions
 from edge_runtime.bridge.presence import is_online
@@ -46,6 +46,7 @@ from edge_runtime.messages import (
 _log = logging.getLogger(__name__)
 
 _RETRY_AFTER_S = 1.0
+_STOP_TIMEOUT_S = 10.0
 
 
 class Node:
@@ -73,7 +74,7 @@ class Node:
         self._handler = handler
         self._now = now
         self._info = self._describe()
-        self._inference = InferenceThread(options.queue_limit)
+        self._inference = Jobs("inference", limit=options.queue_limit)
         self._reader = RequestReader(
             self._topics, handler.tasks, now=now, prefixes=options.response_prefixes
         )
@@ -119,7 +120,7 @@ class Node:
 
         Requests that wait stay with the broker until the node is back.
         """
-        self._inference.stop()
+        self._inference.stop(_STOP_TIMEOUT_S)
         self._connection.stop(self._status("offline"))
         self._escalations.stop()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+import msgspec
 import typer
 
 from edge_runtime.cli.output import print_answer
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def answer_all(
-    texts: Iterable[str],
+    texts: Iterable[str | EdgeError],
     request: Request,
     answer: Callable[[Request], Answer],
     *,
@@ -30,21 +31,19 @@ def answer_all(
     """
     failed = False
     for number, text in enumerate(texts, 1):
-        asked = Request(
-            text=text, id=str(number), task=request.task, lang=request.lang,
-            options=request.options, policy=request.policy,
-        )  # fmt: skip
         try:
-            answered = answer(asked)
+            if isinstance(text, EdgeError):
+                raise text
+            answered = answer(msgspec.structs.replace(request, text=text, id=str(number)))
         except EdgeError as exc:
             failed = True
             if as_json:
-                print_answer(error_answer(asked.id, asked.task, exc), as_json=True)
+                print_answer(error_answer(str(number), request.task, exc), as_json=True)
             else:
                 fail(exc)
-            continue
-        failed |= answered.error is not None
-        print_answer(answered, as_json=as_json)
+        else:
+            failed |= answered.error is not None
+            print_answer(answered, as_json=as_json)
     if failed:
         raise typer.Exit(1)
 

@@ -13,7 +13,7 @@ from edge_runtime.cli.escalate import Escalate, escalation_route
 from edge_runtime.cli.options import Broker, BundleOption, Json, Text
 from edge_runtime.cli.settings import load_settings
 from edge_runtime.cli.texts import read_texts
-from edge_runtime.errors import BadRequestError, UnavailableError
+from edge_runtime.errors import BadRequestError, ExpiredError, UnavailableError
 from edge_runtime.messages import Answer, Reply, Request, RequestPolicy
 
 
@@ -65,6 +65,8 @@ def ask(
             return assistant.finish(begun, _reply(escalate, begun))
         except UnavailableError as exc:
             return _alone(begun, str(exc))
+        except ExpiredError:
+            return begun.expired()
 
     request = Request(text="", task="ask", policy=policy)
     answer_all(read_texts(text), request, answer, as_json=as_json)

@@ -27,7 +27,9 @@ def escalation_route(settings: Settings) -> Escalate | None:
     if settings.llm_url:
         from edge_runtime.bridge.llm import make_llm
 
-        llm = make_llm(settings.llm_url, model=settings.llm_model, key_file=settings.llm_key_file)
+        llm = make_llm(
+            settings.llm_url, model=settings.llm_model, key_file=_path(settings.llm_key_file)
+        )
         return lambda escalation, _timeout_s: llm(escalation)
     if settings.broker:
         from edge_runtime.bridge.remote import ask_workers

@@ -11,6 +11,7 @@ from edge_runtime.cli.answering import answer_all, open_assistant
 from edge_runtime.cli.options import BundleOption, Json, Text
 from edge_runtime.cli.settings import load_settings
 from edge_runtime.cli.texts import read_texts
+from edge_runtime.errors import EdgeError
 from edge_runtime.messages import Answer, Request
 
 Head = Annotated[
@@ -47,7 +48,7 @@ def summarize(
 
 
 def _run(
-    task: str, texts: Iterable[str], bundle: str | None, options: dict[str, Any], *, as_json: bool
+    task: str, texts: Iterable[str | EdgeError], bundle: str | None, options: dict[str, Any], *, as_json: bool
 ) -> None:
     assistant = open_assistant(load_settings(), bundle)
 

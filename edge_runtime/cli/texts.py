@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from typing import BinaryIO
 
-from edge_runtime.errors import BadRequestError, TooLargeError
+from edge_runtime.errors import BadRequestError, EdgeError, TooLargeError
 from edge_runtime.messages import MAX_TEXT_BYTES
 
 
-def read_texts(argument: str, *, whole: bool = False) -> Iterator[str]:
+def read_texts(argument: str, *, whole: bool = False) -> Iterator[str | EdgeError]:
     """Yield the argument; for ``-`` each non-empty line of standard input, or all of it.
 
-    Raises:
-        BadRequestError: a line is not UTF-8, or there is no text.
-        TooLargeError: a line is longer than any text may be.
+    What is not a text comes as the error that says why, so that the lines after it are still read.
     """
     if argument != "-":
         yield argument
@@ -24,17 +23,25 @@ def read_texts(argument: str, *, whole: bool = False) -> Iterator[str]:
         yield _decoded(stream.read(MAX_TEXT_BYTES + 1), "standard input")
         return
     number = 0
-    for number, line in enumerate(iter(lambda: stream.readline(MAX_TEXT_BYTES + 2), b""), 1):  # noqa: B007
+    for number, line in enumerate(_lines(stream), 1):  # noqa: B007 - read after the loop
         if line.strip():
             yield _decoded(line.rstrip(b"\r\n"), f"line {number}")
     if number == 0:
-        raise BadRequestError("standard input is empty; send one text per line")
+        yield BadRequestError("standard input is empty; send one text per line")
 
 
-def _decoded(raw: bytes, where: str) -> str:
+def _lines(stream: BinaryIO) -> Iterator[bytes]:
+    """Yield lines; of one that is too long, no more than it takes to see that."""
+    while line := stream.readline(MAX_TEXT_BYTES + 2):
+        yield line
+        while not line.endswith(b"\n") and len(line) == MAX_TEXT_BYTES + 2:
+            line = stream.readline(MAX_TEXT_BYTES + 2)
+
+
+def _decoded(raw: bytes, where: str) -> str | EdgeError:
     if len(raw) > MAX_TEXT_BYTES:
-        raise TooLargeError(f"{where} has more than {MAX_TEXT_BYTES} bytes; send it in parts")
+        return TooLargeError(f"{where} has more than {MAX_TEXT_BYTES} bytes; send it in parts")
     try:
         return raw.decode()
     except UnicodeDecodeError as exc:
-        raise BadRequestError(f"{where} is not UTF-8 (byte {exc.start})") from exc
+        return BadRequestError(f"{where} is not UTF-8 (byte {exc.start})")

@@ -11,7 +11,7 @@ from edge_runtime.tasks.encoder import Encoder, Floats
 
 DEFAULT_SENTENCES = 2
 
-_REDUNDANCY = 0.4  # weight of similarity to what is already chosen (maximal marginal relevance)
+_REDUNDANCY = 0.3  # weight of similarity to what is already chosen (maximal marginal relevance)
 _LEAD = 0.05  # the first sentence usually carries the topic
 # a full stop, not after a one-letter initial or a common abbreviation, before a new sentence
 _BOUNDARY = re.compile(
@@ -56,5 +56,10 @@ def choose(vectors: Floats, count: int) -> list[int]:
 
 def split_sentences(text: str) -> list[str]:
     """Return the sentences, white space collapsed, none empty."""
-    parts = (" ".join(part.split()) for part in _BOUNDARY.split(text))
-    return [part for part in parts if part]
+    start, parts = 0, []
+    for match in _BOUNDARY.finditer(text):
+        # closing quotes and brackets belong to the sentence that ends
+        parts.append(text[start : match.start() + len(match.group().rstrip())])
+        start = match.end()
+    sentences = (" ".join(part.split()) for part in [*parts, text[start:]])
+    return [sentence for sentence in sentences if sentence]

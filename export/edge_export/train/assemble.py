@@ -36,7 +36,7 @@ def write_files(
         all_tensors_to_one_file=True,
         location=f"{_GRAPH_FILE}.data",
     )
-    base = base_directory(recipe.base_package)
+    base = base_directory(recipe.base)
     for name in _TOKENIZER_FILES:
         shutil.copyfile(base / name, directory / name)
     config = json.loads((base / "config.json").read_text())

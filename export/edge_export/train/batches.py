@@ -45,24 +45,10 @@ def sample_epoch(
     epoch: list[Example] = []
     for source in sources:
         rows = by_source.get(source.name, [])
-        if source.rows is not None and source.rows < len(rows):
-            rows = rng.sample(rows, source.rows)
-        epoch += rows * source.repeat
+        count = len(rows) if source.rows is None else min(source.rows, len(rows))
+        for _ in range(source.repeat):
+            epoch += rng.sample(rows, count)
     return epoch
-
-
-def recase(example: Example, rng: random.Random) -> Example:
-    """Return the example in another letter case, of the same length, so that spans stay true."""
-    text = example.text
-    if example.spans or text != text.lower():
-        changed = text.lower()
-    else:
-        changed = text.upper() if rng.random() < 0.1 else text[:1].upper() + text[1:]
-    if len(changed) != len(text):
-        return example
-    return Example(
-        changed, example.head, example.source, example.label, example.spans, example.covers
-    )
 
 
 class Tokeniser:

@@ -88,9 +88,12 @@ def _read_tagged(source: Source, path: Path) -> Iterator[Example]:
 
 
 def _mapped(source: Source, spans: Iterable[Span]) -> Iterator[Span]:
+    """Rename the labels; with a map, those that it does not name are not looked for."""
     for span in spans:
         if span.label in source.ignore:
             yield Span(span.start, span.end, None)
+        elif not source.map:
+            yield span
         elif span.label in source.map:
             yield Span(span.start, span.end, source.map[span.label])
 

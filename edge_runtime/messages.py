@@ -162,7 +162,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     v: Literal[1] = 1
 
 
-_Message = TypeVar("_Message", Request, Answer, Escalation, Reply)
+_Message = TypeVar("_Message", bound=Request | Answer | Escalation | Reply)
 
 
 def encode(message: msgspec.Struct) -> bytes:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -110,10 +112,8 @@ def test_a_payload_over_the_limit_is_refused_before_it_is_read() -> None:
 
 @given(st.binary(max_size=200))
 def test_no_bytes_crash_the_decoder(payload: bytes) -> None:
-    try:
-        decode(payload, Request)
-    except BadRequestError as exc:
-        assert str(exc)
+    with contextlib.suppress(BadRequestError):
+        assert isinstance(decode(payload, Request), Request)
 
 
 @pytest.mark.parametrize("text", ["", "  \n\t", "\ud800"])

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TypeVar
 
 import msgspec
 
+from edge_runtime.bundles.manifest import Head, HeadType
 from edge_runtime.errors import BadRequestError, BundleError, UnsupportedTaskError
 from edge_runtime.messages import Answer, Request
 from edge_runtime.routing.confidence import confidence
@@ -28,14 +29,9 @@ def answer_locally(encoder: Encoder, request: Request) -> Answer:
 
 
 def _classify(encoder: Encoder, request: Request) -> Answer:
-    manifest = encoder.bundle.manifest
-    wanted = _option(request, "head", str, None)
-    try:
-        name, head = manifest.head("classification", wanted)
-    except BundleError as exc:
-        raise UnsupportedTaskError(str(exc)) from exc
+    name, head = _head(encoder, "classification", _option(request, "head", str))
     logits = encoder.encode([request.text])[0].mean(name)
-    calibration = manifest.calibration.get(name)
+    calibration = encoder.bundle.manifest.calibration.get(name)
     sure = confidence(logits, head, calibration)
     note = "calibrated" if calibration else "softmax, not calibrated"
     result = classify(name, head, logits)
@@ -43,7 +39,7 @@ def _classify(encoder: Encoder, request: Request) -> Answer:
 
 
 def _tag(encoder: Encoder, request: Request) -> Answer:
-    name, head = _head(encoder, "tagging", _option(request, "head", str, None))
+    name, head = _head(encoder, "tagging", _option(request, "head", str))
     encoding = encoder.encode([request.text])[0]
     entities = tag(name, head, encoding)
     sure = lowest_score(name, head, encoding)
@@ -59,7 +55,8 @@ def _embed(encoder: Encoder, request: Request) -> Answer:
 
 def _summarize(encoder: Encoder, request: Request) -> Answer:
     name, _ = _head(encoder, "embedding", None)
-    count = _option(request, "sentences", int, DEFAULT_SENTENCES)
+    asked = _option(request, "sentences", int)
+    count = DEFAULT_SENTENCES if asked is None else asked
     if count < 1:
         raise BadRequestError("option sentences must be 1 or more")
     result = summarize(encoder, name, request.text, count)
@@ -75,23 +72,26 @@ LOCAL_TASKS: dict[str, Callable[[Encoder, Request], Answer]] = {
 }
 
 
-def _head(encoder: Encoder, kind: Any, name: str | None) -> tuple[str, Any]:
+def _head(encoder: Encoder, kind: HeadType, name: str | None) -> tuple[str, Head]:
     try:
         return encoder.bundle.manifest.head(kind, name)
     except BundleError as exc:
         raise UnsupportedTaskError(str(exc)) from exc
 
 
-def _option(request: Request, name: str, kind: type, default: Any) -> Any:
-    value = request.options.get(name, default)
-    if value is not default and (not isinstance(value, kind) or isinstance(value, bool)):
+_Value = TypeVar("_Value", int, str)
+
+
+def _option(request: Request, name: str, kind: type[_Value]) -> _Value | None:
+    value = request.options.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, kind) or isinstance(value, bool):
         raise BadRequestError(f"option {name} must be {kind.__name__}, not {value!r}")
     return value
 
 
-def _answer(
-    encoder: Encoder, request: Request, result: object, sure: float, reason: str
-) -> Answer:
+def _answer(encoder: Encoder, request: Request, result: object, sure: float, reason: str) -> Answer:
     return Answer(
         id=request.id,
         task=request.task,

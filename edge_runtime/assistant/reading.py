@@ -17,7 +17,11 @@ from edge_runtime.tasks.tagging import tag
 
 @dataclass(frozen=True)
 class Reading:
-    """Intent with its calibrated confidence; sentiment and entities if the bundle has the heads."""
+    """Intent and confidence; sentiment and entities if the bundle has the heads.
+
+    ``confidence`` is the probability that the intent is a right and sufficient answer: for a text
+    that is out of scope, that this is a mistake; for one that needs the large model, 0.
+    """
 
     intent: Classification
     confidence: float
@@ -49,9 +53,15 @@ def read(encoder: Encoder, text: str) -> Reading:
     head = manifest.heads["intent"]
     logits = encoding.mean("intent")
     calibration = manifest.calibration.get("intent")
+    intent = classify("intent", head, logits)
+    sure = confidence(logits, head, calibration)
+    if intent.label == head.out_of_scope:
+        sure = 1.0 - sure
+    elif intent.label in head.needs_large_model:
+        sure = 0.0
     return Reading(
-        intent=classify("intent", head, logits),
-        confidence=confidence(logits, head, calibration),
+        intent=intent,
+        confidence=sure,
         head=head,
         calibration=calibration,
         sentiment=_sentiment(manifest.heads.get("sentiment"), encoding),

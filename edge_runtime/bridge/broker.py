@@ -14,7 +14,7 @@ from edge_runtime.bridge.credentials import read_secret
 from edge_runtime.errors import ConfigError
 
 Protocol = Literal["5", "3.1.1"]
-PASSWORD_VARIABLE = "EDGE_MQTT_PASSWORD"  # noqa: S105 - the name of a variable, not a secret
+PASSWORD_VARIABLE = "EDGE_MQTT_PASSWORD"
 
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
 

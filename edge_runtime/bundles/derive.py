@@ -107,4 +107,3 @@ def _pooling(directory: Path) -> Pooling:
     if declared.is_file() and read_json(declared).get("pooling_mode_cls_token"):
         return "cls"
     return "mean"
-

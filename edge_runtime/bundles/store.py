@@ -57,7 +57,7 @@ class Store:
         path = Path(reference).expanduser()
         if reference and path.is_dir():
             return path
-        names = ", ".join(path.name for path in self.list()) or "none"
+        names = ", ".join(path.name for path in self.directories()) or "none"
         raise BundleNotFoundError(
             f"no bundle {reference!r}: it is neither a directory nor in the store ({names})"
         )
@@ -87,7 +87,7 @@ class Store:
             raise BundleError(f"{path / FILE_NAME} lists no files; export the bundle again")
         return Bundle(path, manifest, verified=False)
 
-    def list(self) -> Iterator[Path]:
+    def directories(self) -> Iterator[Path]:
         """Yield the directories of all bundles that have a name."""
         for root in self._roots():
             if root.is_dir():

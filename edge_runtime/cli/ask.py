@@ -81,5 +81,9 @@ def _alone(pending: Pending, why: str) -> Answer:
     answer = pending.offline(why)
     if answer.status != "queued":
         return answer
-    reason = [*pending.guess.reason, why, "best guess; not queued: only edge-run serve has an outbox"]
+    reason = [
+        *pending.guess.reason,
+        why,
+        "best guess; not queued: only edge-run serve has an outbox",
+    ]
     return msgspec.structs.replace(answer, status="ok", reason=reason)

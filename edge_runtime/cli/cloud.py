@@ -31,7 +31,7 @@ def _verbs() -> None:
 
 
 @app.command()
-def serve(  # noqa: PLR0913 - the options of the command
+def serve(
     broker: Broker = None,
     llm: Annotated[
         str | None,
@@ -39,7 +39,8 @@ def serve(  # noqa: PLR0913 - the options of the command
     ] = None,
     model: Annotated[str | None, typer.Option(help="The model's name at the endpoint.")] = None,
     worker: Annotated[
-        str | None, typer.Option("--id", help="This worker's name; host name and process if left out.")
+        str | None,
+        typer.Option("--id", help="This worker's name; host name and process if left out."),
     ] = None,
     key_file: Annotated[
         Path | None, typer.Option(help="A private file with the key; else OPENAI_API_KEY.")
@@ -77,9 +78,11 @@ def serve(  # noqa: PLR0913 - the options of the command
         name = worker or f"{settings.node_name[:50]}-{os.getpid()}"
         run_until_signalled(
             Worker(
-                broker_settings(settings, settings.broker), large, name=name,
+                broker_settings(settings, settings.broker),
+                large,
+                name=name,
                 concurrency=concurrency,
-            )  # fmt: skip
+            )
         )
 
 

@@ -38,7 +38,9 @@ def embed(text: Text, bundle: BundleOption = None, as_json: Json = False) -> Non
 
 def summarize(
     text: Annotated[str, typer.Argument(help="The text, or - for all of standard input.")],
-    sentences: Annotated[int | None, typer.Option(min=1, help="How many sentences to keep.")] = None,
+    sentences: Annotated[
+        int | None, typer.Option(min=1, help="How many sentences to keep.")
+    ] = None,
     bundle: BundleOption = None,
     as_json: Json = False,
 ) -> None:
@@ -48,7 +50,12 @@ def summarize(
 
 
 def _run(
-    task: str, texts: Iterable[str | EdgeError], bundle: str | None, options: dict[str, Any], *, as_json: bool
+    task: str,
+    texts: Iterable[str | EdgeError],
+    bundle: str | None,
+    options: dict[str, Any],
+    *,
+    as_json: bool,
 ) -> None:
     assistant = open_assistant(load_settings(), bundle)
 

@@ -26,7 +26,7 @@ def list_models(as_json: Json = False) -> None:
 
     store = Store(load_settings().state_directory)
     broken = False
-    for path in store.list():
+    for path in store.directories():
         try:
             manifest = store.read(path).manifest
         except EdgeError as exc:

@@ -37,7 +37,7 @@ def headline(answer: Answer) -> str:
 
 def details(answer: Answer) -> str:
     """Return source, confidence, guarantee, reasons and time in one line."""
-    parts = [answer.source if answer.status == "ok" else answer.status]
+    parts: list[str] = [answer.source if answer.status == "ok" else answer.status]
     parts.append(f"confidence {answer.confidence:.2f}")
     if answer.guarantee is not None:
         guarantee = answer.guarantee

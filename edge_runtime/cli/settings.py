@@ -54,9 +54,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         return "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "-" for c in host)[:64]
 
 
-def load_settings(
-    environment: Mapping[str, str] | None = None, **options: object
-) -> Settings:
+def load_settings(environment: Mapping[str, str] | None = None, **options: object) -> Settings:
     """Merge options (None: not given), ``EDGE_…`` variables and files.
 
     Raises:
@@ -67,10 +65,8 @@ def load_settings(
     merged: dict[str, Any] = {}
     policy: dict[str, Any] = {}
     for source, values in reversed(list(_sources(env, options))):
-        values = dict(values)
-        table = values.pop("policy", {})
         merged.update(values)
-        policy.update(table)
+        policy.update(merged.pop("policy", {}))
         try:
             msgspec.convert({**merged, "policy": policy}, Settings, strict=source != "environment")
         except msgspec.ValidationError as exc:

@@ -23,7 +23,7 @@ def read_texts(argument: str, *, whole: bool = False) -> Iterator[str | EdgeErro
         yield _decoded(stream.read(MAX_TEXT_BYTES + 1), "standard input")
         return
     number = 0
-    for number, line in enumerate(_lines(stream), 1):  # noqa: B007 - read after the loop
+    for number, line in enumerate(_lines(stream), 1):
         if line.strip():
             yield _decoded(line.rstrip(b"\r\n"), f"line {number}")
     if number == 0:

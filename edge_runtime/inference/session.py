@@ -33,9 +33,7 @@ class Session:
         BundleError: the graph cannot be loaded; the message names the file.
     """
 
-    def __init__(
-        self, path: Path, *, optimization: Optimization = "all", threads: int = 1
-    ) -> None:
+    def __init__(self, path: Path, *, optimization: Optimization = "all", threads: int = 1) -> None:
         options = ort.SessionOptions()
         options.graph_optimization_level = _LEVELS[optimization]
         options.intra_op_num_threads = threads

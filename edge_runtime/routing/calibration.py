@@ -24,7 +24,7 @@ _NEWTON_STEPS = 50
 
 @dataclass(frozen=True)
 class Threshold:
-    """``value`` is None when no threshold passed; ``coverage`` is the accepted share of the data."""
+    """``value`` is None when no threshold passed; ``coverage`` is the accepted share."""
 
     value: float | None
     coverage: float

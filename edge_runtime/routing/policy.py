@@ -48,5 +48,3 @@ def effective(owner: OwnerPolicy, asked: RequestPolicy) -> EffectivePolicy:
         max_cost_usd=min(costs, default=None),
         max_local_error=owner.max_local_error,
     )
-
-

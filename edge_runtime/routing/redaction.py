@@ -62,12 +62,12 @@ def redact(text: str, entities: Iterable[Entity]) -> Redacted:
 
 def restore(text: str, placeholders: dict[str, str]) -> str:
     """Put the originals back; tolerates another letter case and missing angle brackets."""
-    for name in sorted(placeholders, key=len, reverse=True):
-        bare = re.escape(name[1:-1])
-        pattern = rf"<{bare}>|(?<![\w<]){bare}(?!\w)"
-        value = placeholders[name]
-        text = re.sub(pattern, lambda _, value=value: value, text, flags=re.IGNORECASE)
-    return text
+    if not placeholders:
+        return text
+    by_name = {name[1:-1].upper(): value for name, value in placeholders.items()}
+    names = "|".join(re.escape(name) for name in sorted(by_name, key=len, reverse=True))
+    pattern = re.compile(rf"<({names})>|(?<![\w<])({names})(?!\w)", re.IGNORECASE)
+    return pattern.sub(lambda match: by_name[(match[1] or match[2]).upper()], text)
 
 
 def _fresh(kind: str, text: str, taken: dict[str, str]) -> str:
@@ -79,9 +79,7 @@ def _fresh(kind: str, text: str, taken: dict[str, str]) -> str:
 
 def _moved(entities: list[Entity], moved: list[tuple[_Finding, int, str]]) -> Iterator[Entity]:
     for entity in entities:
-        hit = next(
-            (m for m in moved if m[0].start < entity.end and entity.start < m[0].end), None
-        )
+        hit = next((m for m in moved if m[0].start < entity.end and entity.start < m[0].end), None)
         if hit is not None:
             _, start, name = hit
             yield Entity(start, start + len(name), entity.label, name, entity.score)
@@ -150,13 +148,16 @@ def _phone(value: str) -> int:
 
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
-# Most specific first; each with how much of the match counts, 0 for a false alarm.
+_IPV4 = r"\d{1,3}(?:\.\d{1,3}){3}"
+_IPV6 = r"[0-9a-f]*:[0-9a-f:]*:[0-9a-f:]*"
+
+# Most specific first; each with how much of the match counts, 0 for a false alarm. No pattern may
+# start inside of what it can match, so that the time stays linear in the length of the text.
 _PATTERNS: list[tuple[str, re.Pattern[str], Callable[[str], int]]] = [
-    ("EMAIL", re.compile(r"[\w.%+-]+@[\w-]+(?:\.[\w-]+)+"), len),
+    ("EMAIL", re.compile(r"(?<![\w.%+-])[\w.%+-]+@[\w-]+(?:\.[\w-]+)+"), len),
     ("IBAN", re.compile(r"\b[A-Z]{2}\d{2}(?:[ ]?[A-Z0-9]{2,4}){3,8}\b", re.IGNORECASE), _iban),
     ("CARD", re.compile(r"\b\d(?:[ -]?\d){12,18}\b"), _luhn),
-    ("IP", re.compile(r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f]*:[0-9a-f:]*:[0-9a-f:]*)(?![\w:])",
-                      re.IGNORECASE), _ip),
+    ("IP", re.compile(rf"(?<![\w.:])(?:{_IPV4}|{_IPV6})(?![\w:])", re.IGNORECASE), _ip),
     ("SSN", re.compile(r"\b\d{3}-\d{2}-\d{4}\b"), len),
     ("PHONE", re.compile(r"(?<![\w.])(?:\+|00)?\(?\d(?:[ ./()-]{0,2}\d){6,30}(?!\w)"), _phone),
-]  # fmt: skip
+]

@@ -40,7 +40,7 @@ def classify(name: str, head: Head, logits: Floats) -> Classification:
 def softmax(logits: Floats) -> Floats:
     """Return probabilities over the last axis."""
     shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return shifted / shifted.sum(axis=-1, keepdims=True)
+    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True), dtype=np.float32)
 
 
 def sigmoid(logits: Floats) -> Floats:

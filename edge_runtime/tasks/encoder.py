@@ -110,7 +110,7 @@ def _of_window(head: Head, value: npt.NDArray[np.generic], length: int) -> Float
     array = value.astype(np.float32, copy=False)
     if head.type == "tagging":
         return array[:length]
-    if head.type == "embedding" and array.ndim == 2:
+    if head.pooling != "none" and array.ndim > 1:
         array = array[0] if head.pooling == "cls" else array[:length].mean(axis=0)
         array = array / max(float(np.linalg.norm(array)), 1e-12)
     return array

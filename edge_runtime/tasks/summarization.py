@@ -14,9 +14,11 @@ DEFAULT_SENTENCES = 2
 _REDUNDANCY = 0.3  # weight of similarity to what is already chosen (maximal marginal relevance)
 _LEAD = 0.05  # the first sentence usually carries the topic
 # a full stop, not after a one-letter initial or a common abbreviation, before a new sentence
+_ABBREVIATIONS = ("[A-Z]", "Mr", "Mrs", "Ms", "Dr", "St", "e\\.g", "i\\.e")
+_END = r"(?<=[.!?…。\uff01\uff1f])[\"'\u201d\u2019)\]]*\s+"
+_START = r"(?=[\"'\u201c\u2018(\[]?[^\W_a-z])"
 _BOUNDARY = re.compile(
-    r"(?<!\b[A-Z]\.)(?<!\bMr\.)(?<!\bDr\.)(?<!\bMs\.)(?<!\bSt\.)(?<!\bMrs\.)(?<!\be\.g\.)(?<!\bi\.e\.)"
-    r"(?<=[.!?…。！？])[\"'”’)\]]*\s+(?=[\"'“‘(\[]?[^\W_a-z])|\n{2,}"
+    "".join(rf"(?<!\b{short}\.)" for short in _ABBREVIATIONS) + _END + _START + r"|\n{2,}"
 )
 
 

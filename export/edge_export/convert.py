@@ -7,7 +7,7 @@ import tempfile
 import time
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 import numpy as np
@@ -90,7 +90,7 @@ def convert(  # noqa: PLR0913 - the options of the command
         return write_bundle(int8, manifest, output, force=force)
 
 
-def _step(bar: Any, title: str) -> None:
+def _step(bar: tqdm[NoReturn], title: str) -> None:
     bar.set_description(title)
     bar.update()
 

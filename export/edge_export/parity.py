@@ -86,7 +86,7 @@ def torch_outputs(source: SourceModel, texts: list[Window]) -> list[Floats]:
     return outputs
 
 
-def _load(source: SourceModel) -> Any:
+def _load(source: SourceModel) -> Any:  # noqa: ANN401 - transformers publishes no types
     with quiet():
         import transformers
 

@@ -37,7 +37,9 @@ class SourceModel:
     @property
     def name(self) -> str:
         """Last part of the reference, as a name for the bundle."""
-        return Path(self.reference).resolve().name if self.is_local else self.reference.split("/")[-1]
+        return (
+            Path(self.reference).resolve().name if self.is_local else self.reference.split("/")[-1]
+        )
 
     @property
     def is_local(self) -> bool:

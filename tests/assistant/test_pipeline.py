@@ -22,7 +22,9 @@ from edge_runtime.messages import (
 )
 from edge_runtime.routing.policy import OwnerPolicy
 
-PRIVATE = "Who is Angela Merkel and why did she write to angela@example.org or ring +49 170 1234567?"
+PRIVATE = (
+    "Who is Angela Merkel and why did she write to angela@example.org or ring +49 170 1234567?"
+)
 
 
 @functools.cache

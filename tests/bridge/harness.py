@@ -161,7 +161,7 @@ class App:
             self.received.append(message)
             self._changed.notify_all()
 
-    def send(self, payload: bytes | str, task: str = "ask", **fields: Any) -> bytes:  # noqa: ANN401
+    def send(self, payload: bytes | str, task: str = "ask", **fields: Any) -> bytes:
         """Publish a request; return its correlation."""
         payload = payload.encode() if isinstance(payload, str) else payload
         correlation: bytes = fields.pop("correlation", secrets.token_bytes(8))
@@ -185,7 +185,7 @@ class App:
         """Return the answers to a request, once there are so many."""
         return [answer_in(m) for m in self.wait(lambda m: m.correlation == correlation, number)]
 
-    def ask(self, payload: bytes | str, task: str = "ask", **fields: Any) -> Answer:  # noqa: ANN401
+    def ask(self, payload: bytes | str, task: str = "ask", **fields: Any) -> Answer:
         """Send a request and return the first answer."""
         return self.answers(self.send(payload, task, **fields))[0]
 

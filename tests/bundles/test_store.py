@@ -41,7 +41,7 @@ def test_a_bundle_is_found_by_name_and_by_path(tmp_path: Path) -> None:
     store = Store(tmp_path / "state")
     assert store.open("mine").path == path
     assert store.open(str(path)).verified
-    assert [found.name for found in store.list()] == ["mine", "assistant"]
+    assert [found.name for found in store.directories()] == ["mine", "assistant"]
 
 
 def test_the_shipped_bundle_is_what_its_manifest_says() -> None:

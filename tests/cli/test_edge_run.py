@@ -197,7 +197,9 @@ def test_the_option_wins_over_the_environment_and_that_over_the_file(
     edge_run: Any, tmp_path: Path
 ) -> None:
     file = tmp_path / "edge.toml"
-    file.write_text('llm_url = "http://127.0.0.1:1/v1"\nllm_model = "m"\n[policy]\nprivacy = "redact"\n')
+    file.write_text(
+        'llm_url = "http://127.0.0.1:1/v1"\nllm_model = "m"\n[policy]\nprivacy = "redact"\n'
+    )
     done = edge_run("ask", QUESTION, "--json", EDGE_CONFIG=str(file), EDGE_LLM_URL="inspect")
     assert done.rows[0]["source"] == "cloud"
     done = edge_run("ask", QUESTION, "--json", EDGE_CONFIG=str(file), EDGE_POLICY_PRIVACY="local")

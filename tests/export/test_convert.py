@@ -35,7 +35,9 @@ def _originals(directory: Path, loader: Any) -> list[Any]:
         ]  # fmt: skip
 
 
-def test_a_classifier_becomes_a_bundle_that_the_device_runs(make_model: Make, tmp_path: Path) -> None:
+def test_a_classifier_becomes_a_bundle_that_the_device_runs(
+    make_model: Make, tmp_path: Path
+) -> None:
     labels = {0: "negative", 1: "neutral", 2: "positive"}
     source = make_model("BertForSequenceClassification", id2label=labels)
     out = tmp_path / "out"

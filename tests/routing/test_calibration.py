@@ -22,7 +22,9 @@ def test_59_samples_without_an_error_are_the_least_that_prove_5_percent() -> Non
 
 
 @given(st.integers(1, 300), st.floats(0.001, 0.5), st.data())
-def test_the_binomial_tail_is_the_sum_of_its_terms(n: int, alpha: float, data: st.DataObject) -> None:
+def test_the_binomial_tail_is_the_sum_of_its_terms(
+    n: int, alpha: float, data: st.DataObject
+) -> None:
     errors = data.draw(st.integers(0, n))
     terms = (math.comb(n, k) * alpha**k * (1 - alpha) ** (n - k) for k in range(errors + 1))
     assert binomial_tail(errors, n, alpha) == pytest.approx(math.fsum(terms), rel=1e-6, abs=1e-12)
@@ -31,7 +33,9 @@ def test_the_binomial_tail_is_the_sum_of_its_terms(n: int, alpha: float, data: s
 def test_logistic_regression_finds_the_probabilities_that_made_the_data() -> None:
     rng = np.random.default_rng(0)
     inputs = rng.normal(size=(20_000, 2)) * [1.0, 5.0]
-    correct = rng.random(20_000) < 1 / (1 + np.exp(-(0.5 + 2.0 * inputs[:, 0] - 0.3 * inputs[:, 1])))
+    correct = rng.random(20_000) < 1 / (
+        1 + np.exp(-(0.5 + 2.0 * inputs[:, 0] - 0.3 * inputs[:, 1]))
+    )
     weights, bias = fit_logistic(inputs, correct)
     assert weights == pytest.approx([2.0, -0.3], rel=0.1)
     assert bias == pytest.approx(0.5, abs=0.1)

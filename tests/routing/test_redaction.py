@@ -30,7 +30,11 @@ def test_entities_point_into_the_redacted_text() -> None:
         _entity(text, "Paris", "LOCATION"),
     ]
     found = redact(text, entities)
-    assert [found.text[e.start : e.end] for e in found.entities] == ["<PERSON_1>", "London", "Paris"]
+    assert [found.text[e.start : e.end] for e in found.entities] == [
+        "<PERSON_1>",
+        "London",
+        "Paris",
+    ]
     assert [e.text for e in found.entities] == ["<PERSON_1>", "London", "Paris"]
 
 
@@ -63,7 +67,9 @@ def test_identifying_numbers_are_found(text: str, kind: str) -> None:
     assert redact(text, []).counts() == [f"{kind}:1"]
 
 
-@pytest.mark.parametrize("text", ["set it to 21.5 degrees", "at 10:30 on 2026-11-23", "version 1.2.3"])
+@pytest.mark.parametrize(
+    "text", ["set it to 21.5 degrees", "at 10:30 on 2026-11-23", "version 1.2.3"]
+)
 def test_everyday_numbers_stay(text: str) -> None:
     assert redact(text, []).text == text
 

@@ -36,8 +36,10 @@ def train(
 
     torch.set_num_threads(threads)
     manifest = train_bundle(settings, data, output, alpha=alpha, delta=delta, force=force)
-    print(f"{output}: {manifest.name} {manifest.version}, trained in {manifest.report['train_s']} s")
+    print(
+        f"{output}: {manifest.name} {manifest.version}, trained in {manifest.report['train_s']} s"
+    )
     for name, metrics in manifest.report["dev"].items():
-        both = (f"{key} {metrics['fp32'][key]:g} -> {value:g}" for key, value in metrics["int8"].items()
-                if key != "n")  # fmt: skip
+        before, after = metrics["fp32"], metrics["int8"]
+        both = (f"{key} {before[key]:g} -> {after[key]:g}" for key in after if key != "n")
         print(f"  {name}: {', '.join(both)}")

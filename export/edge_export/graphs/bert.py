@@ -155,9 +155,7 @@ class _Builder:
         weights = self._node("Cast", ["attention_mask"], to=TensorProto.FLOAT)
         last = self._constant(np.array([-1], dtype=np.int64))
         weights = self._node("Unsqueeze", [weights, last])
-        total = self._node(
-            "ReduceSum", [self._node("Mul", [hidden, weights]), axis], keepdims=0
-        )
+        total = self._node("ReduceSum", [self._node("Mul", [hidden, weights]), axis], keepdims=0)
         length = self._node("ReduceL2", [total], axes=[-1], keepdims=1)
         self._nodes.append(helper.make_node("Div", [total, length], [output]))
         size = self._weights["encoder.embeddings.word_embeddings.weight"].shape[1]
@@ -193,12 +191,20 @@ class _Builder:
         ]
         return self._node("LayerNormalization", inputs, axis=-1, epsilon=self._shape.epsilon)
 
-    def _node(self, operator: str, inputs: list[str], **attributes: object) -> str:
+    def _node(
+        self,
+        operator: str,
+        inputs: list[str],
+        *,
+        domain: str = "",
+        **attributes: float | str | list[int],
+    ) -> str:
         output = self._fresh()
-        domain = str(attributes.pop("domain", ""))
-        self._nodes.append(
-            helper.make_node(operator, inputs, [output], domain=domain, **attributes)
+        node = helper.make_node(operator, inputs, [output], domain=domain)
+        node.attribute.extend(
+            helper.make_attribute(key, value) for key, value in attributes.items()
         )
+        self._nodes.append(node)
         return output
 
     def _constant(self, value: np.ndarray) -> str:

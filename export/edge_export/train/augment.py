@@ -44,7 +44,8 @@ def join_rows(examples: Iterable[Example], share: float, rng: random.Random) -> 
 
 
 def _joined(row: list[Example]) -> Example:
-    text, spans = "", []
+    text = ""
+    spans: list[Span] = []
     for example in row:
         gap = " " if text else ""
         shift = len(text) + len(gap)

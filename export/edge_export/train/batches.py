@@ -54,9 +54,7 @@ def sample_epoch(
 class Tokeniser:
     """Turns examples into items for the heads of a recipe."""
 
-    def __init__(
-        self, tokenizer: Tokenizer, recipe: Recipe, labels: dict[str, list[str]]
-    ) -> None:
+    def __init__(self, tokenizer: Tokenizer, recipe: Recipe, labels: dict[str, list[str]]) -> None:
         self.tokenizer = tokenizer
         self._recipe = recipe
         self._labels = labels

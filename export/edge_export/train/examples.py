@@ -99,8 +99,11 @@ def _mapped(source: Source, spans: Iterable[Span]) -> Iterator[Span]:
 
 
 def _json_spans(path: Path) -> Iterator[tuple[str, list[Span]]]:
+    """Read ``spans`` with a ``label`` each, or ``slots`` with the name of the ``slot``."""
     for row in _rows(path):
-        yield row["text"], [Span(s["start"], s["end"], s["label"]) for s in row["spans"]]
+        named = [(span, span["label"]) for span in row.get("spans", [])]
+        named += [(slot, slot["slot"]) for slot in row.get("slots", [])]
+        yield row["text"], [Span(span["start"], span["end"], name) for span, name in named]
 
 
 def _conll(path: Path) -> Iterator[tuple[str, list[Span]]]:
@@ -116,7 +119,8 @@ def _conll(path: Path) -> Iterator[tuple[str, list[Span]]]:
 
 
 def _join(block: list[tuple[str, str]]) -> tuple[str, list[Span]]:
-    text, spans = "", []
+    text = ""
+    spans: list[Span] = []
     for token, tag in block:
         # a handle is one word for people, and two tokens in the Broad Twitter Corpus
         handle = text.endswith("@")

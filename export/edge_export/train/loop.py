@@ -70,9 +70,7 @@ def _epoch(
     settings = recipe.training
     examples = [
         recase(example, rng) if rng.random() < settings.recase else example
-        for example in join_rows(
-            sample_epoch(by_source, recipe.sources, rng), settings.join, rng
-        )
+        for example in join_rows(sample_epoch(by_source, recipe.sources, rng), settings.join, rng)
     ]
     items = tokeniser.items(examples, anchors)
     return list(
@@ -111,7 +109,8 @@ def _optimiser(
     )
     warm = max(1, round(settings.warmup * total))
     schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda step: min((step + 1) / warm, max(0.0, (total - step) / (total - warm + 1)))
+        optimiser,
+        lambda step: min((step + 1) / warm, max(0.0, (total - step) / (total - warm + 1))),
     )
     return optimiser, schedule
 
@@ -149,9 +148,7 @@ def _anchor(item: Item) -> np.ndarray:
     return item.anchor
 
 
-def _classification_loss(
-    logits: torch.Tensor, items: list[Item], smoothing: float
-) -> torch.Tensor:
+def _classification_loss(logits: torch.Tensor, items: list[Item], smoothing: float) -> torch.Tensor:
     targets = torch.tensor([item.target for item in items])
     closed = [item.closed for item in items]
     if all(missing is None for missing in closed):

@@ -61,7 +61,8 @@ class MultiTaskEncoder(nn.Module):
     @property
     def config(self) -> BertConfig:
         """Shape of the encoder."""
-        return self.encoder.config
+        config: BertConfig = self.encoder.config
+        return config
 
     def hidden(self, ids: torch.Tensor, mask: torch.Tensor, types: torch.Tensor) -> torch.Tensor:
         """Return the last hidden states ``[batch, tokens, hidden]``."""

@@ -20,7 +20,7 @@ from edge_export.train.assemble import write_files
 from edge_export.train.evaluation import Judged, evaluate
 from edge_export.train.network import Trained, read_split, train_network
 from edge_export.train.recipe import Recipe
-from edge_runtime.bundles.manifest import Manifest
+from edge_runtime.bundles.manifest import Calibration, Manifest
 from edge_runtime.bundles.store import Bundle
 from edge_runtime.tasks.encoder import Encoder
 
@@ -82,15 +82,15 @@ def build_bundle(  # noqa: PLR0913 - the settings of one run
         return write_bundle(directories["int8"], manifest, output, force=force)
 
 
-def _calibrate(recipe: Recipe, judged: dict[str, Judged], *, alpha: float, delta: float) -> Any:
-    names = {
-        head: " + ".join(source.name for source in recipe.sources if source.head == head and source.dev)
-        for head in judged
-    }
-    return {
-        head: fit_calibration(samples, alpha=alpha, delta=delta, evaluation=f"dev: {names[head]}")
-        for head, samples in judged.items()
-    }
+def _calibrate(
+    recipe: Recipe, judged: dict[str, Judged], *, alpha: float, delta: float
+) -> dict[str, Calibration]:
+    found = {}
+    for head, samples in judged.items():
+        names = [each.name for each in recipe.sources if each.head == head and each.dev]
+        evaluation = f"dev: {' + '.join(names)}"
+        found[head] = fit_calibration(samples, alpha=alpha, delta=delta, evaluation=evaluation)
+    return found
 
 
 def _latency_ms(encoder: Encoder) -> float:

@@ -32,9 +32,13 @@ class EscalationOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class NodeOptions:
-    """How a node works. ``queue_limit`` counts requests that wait for the model."""
+    """How a node works.
 
-    queue_limit: int = 64
+    ``queue_limit`` counts requests that wait for the model; those past it are told to come back.
+    mosquitto 2.0.11 sends far more than the Receive Maximum in a burst, so this is the only bound.
+    """
+
+    queue_limit: int = 1000
     session_expiry_s: int = 86_400
     response_prefixes: tuple[str, ...] = RESPONSE_PREFIXES
     escalations: EscalationOptions = field(default_factory=EscalationOptions)

@@ -29,7 +29,7 @@ _STATES: tuple[State, ...] = ("waiting", "claimed", "answered", "delivered", "br
 
 _SCHEMA = f"""
 CREATE TABLE escalations (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     escalation TEXT NOT NULL UNIQUE,
     client TEXT NOT NULL,
     correlation BLOB NOT NULL,

@@ -88,7 +88,7 @@ def _sources(
     yield "command line", given
     yield "environment", _from_environment(environment)
     for path in config_files(environment):
-        if path.is_file():
+        if path.exists():
             try:
                 yield str(path), tomllib.loads(path.read_text(encoding="utf-8"))
             except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:

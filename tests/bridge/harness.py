@@ -206,7 +206,7 @@ def running_node(  # noqa: PLR0913
     *,
     handler: Echo | None = None,
     protocol: Protocol | None = None,
-    queue_limit: int = 64,
+    queue_limit: int = 1000,
     escalations: EscalationOptions = FAST,
 ) -> Iterator[Node]:
     node = Node(

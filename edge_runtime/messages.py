@@ -148,7 +148,10 @@ class Escalation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A worker's answer to an escalation; ``text`` may hold the placeholders of the redaction."""
+    """A worker's answer to an escalation; ``text`` may hold the placeholders of the redaction.
+
+    They are filled in on the device, unless the text is ``verbatim``: a report of what was sent.
+    """
 
     id: str
     text: str = ""
@@ -158,6 +161,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     generation_tokens: int = 0
     finish_reason: str | None = None
     cloud_ms: float = 0.0
+    verbatim: bool = False
     error: ErrorInfo | None = None
     v: Literal[1] = 1
 

@@ -87,7 +87,7 @@ class Assistant:
                 pending.guess, status="error", error=reply.error, result=None, confidence=0.0
             )
         guess = pending.guess
-        text = restore(reply.text, pending.placeholders)
+        text = reply.text if reply.verbatim else restore(reply.text, pending.placeholders)
         return msgspec.structs.replace(
             guess,
             status="ok",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import random
+import ssl
+import struct
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,7 +13,10 @@ from typing import Any
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
+from paho.mqtt.properties import (
+    MalformedPacket,  # type: ignore[attr-defined] # moved between versions; here in all of them
+    Properties,
+)
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
@@ -30,10 +35,30 @@ _KEEPALIVE_S = 20
 _CONNECT_TIMEOUT_S = 10.0
 _IN_FLIGHT = 10
 _QUEUED_MESSAGES = 10_000
+_QOS_BITS = 0x06
 _HEADER_BYTES = 1024  # topic and properties, generously
 _BACKOFF_S = 1.0
 _LONGEST_BACKOFF_S = 30.0
-_BROKEN_BEFORE_RESET = 3
+
+
+class _Client(paho.Client):
+    """Skips a message that cannot be decoded, where paho gives the whole connection up.
+
+    The broker would send it again at every connect: anyone who may publish a request could
+    silence a node for ever, for example with a byte order mark in the response topic.
+    """
+
+    def _handle_publish(self) -> MQTTErrorCode:
+        try:
+            return super()._handle_publish()
+        except (ValueError, MalformedPacket, struct.error, IndexError) as exc:
+            _log.warning("dropped a message that cannot be decoded: %s", exc)
+            packet = bytes(self._in_packet["packet"])
+            if not self._in_packet["command"] & _QOS_BITS:
+                return MQTTErrorCode.MQTT_ERR_SUCCESS
+            (topic_size,) = struct.unpack_from("!H", packet)
+            (packet_id,) = struct.unpack_from("!H", packet, 2 + topic_size)
+            return self.ack(packet_id, 1)
 
 
 class Connection:
@@ -144,7 +169,7 @@ class Connection:
         self._client._reset_sockets()  # noqa: SLF001
 
     def _make_client(self, client_id: str, will: Message | None) -> paho.Client:
-        client = paho.Client(
+        client = _Client(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
             protocol=paho.MQTTv5 if self._is_v5 else paho.MQTTv311,
@@ -172,22 +197,17 @@ class Connection:
         return client
 
     def _run(self) -> None:
-        failures = malformed = 0
+        failures = 0
         while not self._stopping.is_set():
             self._was_ready = self._was_refused = False
-            # a session that holds something which cannot be read would never get past it
-            is_stuck = malformed >= _BROKEN_BEFORE_RESET
-            if is_stuck:
-                _log.error("the broker keeps sending a malformed message; dropping the session")
-            is_malformed = self._connect_and_loop(clean=is_stuck or self._session_expiry_s == 0)
+            self._connect_and_loop()
             self._ready.clear()
             self._acks.reset()
             if self._was_ready and self._on_lost is not None:
                 self._on_lost()
             if self._stopping.is_set():
                 return
-            malformed = malformed + 1 if is_malformed and not is_stuck else 0
-            failures = 0 if self._was_ready and not is_malformed else failures + 1
+            failures = 0 if self._was_ready else failures + 1
             level = logging.WARNING if failures <= 1 else logging.DEBUG
             _log.log(level, "no broker at %s: %s; trying again", self._settings.address, self._why)
             if self._was_refused:
@@ -195,14 +215,14 @@ class Connection:
             longest_s = min(_LONGEST_BACKOFF_S, _BACKOFF_S * 2 ** min(failures, 10))
             self._stopping.wait(random.uniform(0.1, longest_s))  # noqa: S311 - jitter
 
-    def _connect_and_loop(self, *, clean: bool) -> bool:
-        """Return whether the connection ended because something could not be read."""
+    def _connect_and_loop(self) -> None:
+        """Return when the connection has failed or ended; ``_why`` says why."""
         session: dict[str, Any] = {}
         if self._is_v5:
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
             properties.SessionExpiryInterval = self._session_expiry_s
             properties.ReceiveMaximum = _IN_FLIGHT
-            session = {"clean_start": clean, "properties": properties}
+            session = {"clean_start": self._session_expiry_s == 0, "properties": properties}
         if self._in_flight != self._client.max_inflight_messages:
             self._client.max_inflight_messages_set(self._in_flight)
         try:
@@ -217,12 +237,10 @@ class Connection:
                     acknowledge_at_once(sock)  # type: ignore[arg-type] # a socket, says its name
         except OSError as exc:
             self._why = str(exc) or type(exc).__name__
-            return False
-        except Exception as exc:  # noqa: BLE001 - older pahos let what they cannot decode through
+            self._was_refused = isinstance(exc, ssl.SSLCertVerificationError)
+        except Exception as exc:  # noqa: BLE001 - the next connection may fare better
             _log.exception("the MQTT client failed")
             self._why = str(exc)
-            return True
-        return code == MQTTErrorCode.MQTT_ERR_PROTOCOL and not self._was_refused
 
     def _connected(
         self,

@@ -128,6 +128,7 @@ class Inspect:
             text="\n".join([label, *messages]),
             model=INSPECT,
             finish_reason="stop",
+            verbatim=True,
         )
 
     def close(self) -> None:

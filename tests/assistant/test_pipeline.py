@@ -119,6 +119,14 @@ def test_the_reply_comes_back_with_the_originals_in_it() -> None:
     assert (answer.cost_usd, answer.ms.cloud) == (0.01, 40.0)
 
 
+def test_a_report_of_what_was_sent_stays_as_it_is() -> None:
+    pending = _pending(PRIVATE)
+    reply = Reply(id=pending.escalation.id, text=pending.escalation.text, verbatim=True)
+    answer = assistant().finish(pending, reply)
+    assert answer.result is not None
+    assert "<EMAIL_1>" in answer.result["text"]
+
+
 def test_an_error_of_the_worker_is_the_error_of_the_answer() -> None:
     pending = _pending(PRIVATE)
     error = ErrorInfo("429", "budget", "no money left", 60.0)

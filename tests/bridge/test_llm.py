@@ -1,11 +1,10 @@
-"""The client against a real HTTP server that behaves as endpoints do, well and badly."""
-
 from __future__ import annotations
 
-import contextlib
 import json
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -13,197 +12,292 @@ from typing import Any
 import pytest
 
 from edge_runtime.bridge.llm import Llm, Price, make_llm
+from edge_runtime.bridge.prompt import build_messages
 from edge_runtime.errors import ConfigError
-from edge_runtime.messages import Candidate, Context, Escalation
+from edge_runtime.messages import Candidate, Context, Entity, Escalation, Reply
 
+ID = "ab" * 16
 ESCALATION = Escalation(
-    id="ab" * 16,
-    text="who is <PERSON_1>?",
-    context=Context([Candidate("oos", 0.9)], Candidate("neutral", 0.8)),
+    id=ID,
+    text="Why did <PERSON_1> leave?",
+    lang="en",
+    context=Context(
+        intents=[Candidate("oos", 0.9)],
+        sentiment=Candidate("neutral", 0.8),
+        entities=[Entity(8, 18, "PERSON", "<PERSON_1>", 0.99)],
+    ),
 )
+COMPLETION = {
+    "id": "x",
+    "object": "chat.completion",
+    "created": 0,
+    "model": "tiny-1",
+    "choices": [
+        {"index": 0, "finish_reason": "stop",
+         "message": {"role": "assistant", "content": "<PERSON_1> was tired."}}
+    ],
+    "usage": {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110},
+}  # fmt: skip
 
 
-def completion(text: str | None = "<PERSON_1> is a chemist.") -> dict[str, Any]:
-    return {
-        "id": "c",
-        "object": "chat.completion",
-        "created": 1,
-        "model": "big-1",
-        "choices": [
-            {
-                "index": 0,
-                "message": {"role": "assistant", "content": text},
-                "finish_reason": "stop",
-            }
-        ],
-        "usage": {"prompt_tokens": 1000, "completion_tokens": 500, "total_tokens": 1500},
-    }
+class Endpoint(ThreadingHTTPServer):
+    """An OpenAI-compatible endpoint that answers as it is told."""
 
-
-class Endpoint:
-    """What it answers can be set; what it was asked is kept."""
+    daemon_threads = True
 
     def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.requests: list[tuple[str, dict[str, str], dict[str, Any]]] = []
         self.status = 200
         self.headers: dict[str, str] = {}
-        self.body: bytes = json.dumps(completion()).encode()
-        self.asked: list[dict[str, Any]] = []
-        self.keys: list[str | None] = []
-        self.hang = threading.Event()
-        self.hang.set()
-        self.url = ""
+        self.body = json.dumps(COMPLETION).encode()
+        self.go = threading.Event()
+        self.go.set()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/v1"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Endpoint
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.requests.append((self.path, dict(self.headers), body))
+        self.server.go.wait(30)
+        self.send_response(self.server.status)
+        for name, value in self.server.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(self.server.body)))
+        self.end_headers()
+        self.wfile.write(self.server.body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def handle(self) -> None:
+        try:
+            super().handle()
+        except ConnectionError:
+            pass  # the client gave up, as it should
 
 
 @pytest.fixture
 def endpoint() -> Iterator[Endpoint]:
-    state = Endpoint()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            length = int(self.headers["content-length"])
-            state.asked.append(json.loads(self.rfile.read(length)))
-            state.keys.append(self.headers["authorization"])
-            state.hang.wait(20)
-            with contextlib.suppress(OSError):
-                self.send_response(state.status)
-                for name, value in state.headers.items():
-                    self.send_header(name, value)
-                self.send_header("content-type", "application/json")
-                self.send_header("content-length", str(len(state.body)))
-                self.end_headers()
-                self.wfile.write(state.body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    state.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
-    yield state
-    state.hang.set()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with Endpoint() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.go.set()
+        server.shutdown()
+        thread.join()
 
 
 @pytest.fixture
-def ask(endpoint: Endpoint) -> Iterator[Llm]:
-    llm = make_llm(
-        endpoint.url, model="big", price=Price(2.0, 10.0), timeout_s=1.0, environ={}
-    )  # fmt: skip
-    yield llm
-    llm.close()
+def ask(endpoint: Endpoint) -> Iterator[Callable[..., Reply]]:
+    made: list[Llm] = []
+
+    def call(escalation: Escalation = ESCALATION, **options: Any) -> Reply:
+        llm = make_llm(endpoint.url, **{"model": "tiny", "environ": {}, **options})
+        made.append(llm)
+        return llm(escalation)
+
+    yield call
+    for llm in made:
+        llm.close()
 
 
-def test_the_reply_carries_text_model_tokens_and_cost(ask: Llm, endpoint: Endpoint) -> None:
-    reply = ask(ESCALATION)
-    assert reply.error is None
-    assert (reply.id, reply.text) == (ESCALATION.id, "<PERSON_1> is a chemist.")
-    assert (reply.model, reply.finish_reason) == ("big-1", "stop")
-    assert (reply.prompt_tokens, reply.generation_tokens) == (1000, 500)
-    assert reply.cost_usd == pytest.approx(0.007)
-    system, user = endpoint.asked[0]["messages"]
-    assert user == {"role": "user", "content": "who is <PERSON_1>?"}
-    assert "exactly as they are" in system["content"]
-    assert "oos (0.90)" in system["content"]
+def test_the_model_is_asked_with_the_context_and_the_redacted_text(
+    endpoint: Endpoint, ask: Callable[..., Reply]
+) -> None:
+    reply = ask(price=Price(1.0, 10.0))
+    assert reply.text == "<PERSON_1> was tired."
+    assert (reply.id, reply.model, reply.finish_reason) == (ID, "tiny-1", "stop")
+    assert (reply.prompt_tokens, reply.generation_tokens) == (100, 10)
+    assert reply.cost_usd == pytest.approx(0.0002)
+    assert reply.cloud_ms > 0
+    ((path, headers, body),) = endpoint.requests
+    assert path == "/v1/chat/completions"
+    assert body["model"] == "tiny"
+    system, user = body["messages"]
+    assert user == {"role": "user", "content": "Why did <PERSON_1> leave?"}
+    for part in ("<PERSON_1>", "oos (0.90)", "neutral", "PERSON", "en"):
+        assert part in system["content"]
+    assert headers["Authorization"] == "Bearer none"
+
+
+def test_inspect_shows_exactly_what_a_model_would_get() -> None:
+    reply = make_llm("inspect")(ESCALATION)
+    assert reply.model == "inspect"
+    assert reply.text.startswith("[inspect: no LLM was asked")
+    for _, content in build_messages(ESCALATION):
+        assert content in reply.text
 
 
 @pytest.mark.parametrize(
-    ("status", "headers", "code"),
+    ("status", "code", "kind"),
     [
-        (429, {"retry-after": "7"}, "429"),
-        (500, {}, "503"),
-        (503, {}, "503"),
-        (401, {}, "403"),
-        (400, {}, "400"),
+        (400, "400", "llm_refused"),
+        (401, "403", "llm_denied"),
+        (403, "403", "llm_denied"),
+        (404, "400", "llm_refused"),
+        (408, "503", "llm_unavailable"),
+        (413, "413", "llm_refused"),
+        (422, "400", "llm_refused"),
+        (429, "429", "rate_limited"),
+        (500, "503", "llm_unavailable"),
+        (502, "503", "llm_unavailable"),
     ],
 )
-def test_an_http_error_becomes_an_error_that_the_node_understands(
-    ask: Llm, endpoint: Endpoint, status: int, headers: dict[str, str], code: str
+def test_errors_are_told_without_what_the_endpoint_wrote_and_never_retried(
+    endpoint: Endpoint, ask: Callable[..., Reply], status: int, code: str, kind: str
 ) -> None:
-    endpoint.status, endpoint.headers, endpoint.body = status, headers, b'{"error": {}}'
-    error = ask(ESCALATION).error
+    endpoint.status = status
+    endpoint.body = b'{"error": {"message": "key sk-123 and the prompt"}}'
+    reply = ask()
+    assert reply.error is not None
+    assert (reply.id, reply.error.code, reply.error.type) == (ID, code, kind)
+    assert "sk-123" not in reply.error.message
+    assert len(endpoint.requests) == 1
+
+
+def test_retry_after_is_passed_on(endpoint: Endpoint, ask: Callable[..., Reply]) -> None:
+    endpoint.status = 429
+    endpoint.headers = {"Retry-After": "7.5"}
+    error = ask().error
     assert error is not None
-    assert error.code == code
-    assert (error.retry_after_s == 7.0) == (status == 429)
-    assert len(endpoint.asked) == 1, "only the node may retry"
+    assert error.retry_after_s == 7.5
+    endpoint.headers = {"Retry-After": format_datetime(datetime.now(UTC) + timedelta(hours=1))}
+    error = ask().error
+    assert error is not None
+    assert error.retry_after_s is not None
+    assert 3000 < error.retry_after_s <= 3600
+    endpoint.headers = {"Retry-After": "soon"}
+    error = ask().error
+    assert error is not None
+    assert error.retry_after_s is not None
+
+
+def test_an_account_without_quota_is_not_asked_again(
+    endpoint: Endpoint, ask: Callable[..., Reply]
+) -> None:
+    endpoint.status = 429
+    endpoint.body = b'{"error": {"message": "no", "code": "insufficient_quota"}}'
+    error = ask().error
+    assert error is not None
+    assert (error.type, error.retry_after_s) == ("budget", None)
 
 
 @pytest.mark.parametrize(
     "body",
     [
+        b"not json",
         b"",
-        b"{",
         b"[]",
         b"{}",
-        json.dumps({**completion(), "choices": []}).encode(),
-        json.dumps(completion("")).encode(),
-        json.dumps(completion(None)).encode(),
+        b'{"choices": []}',
+        b'{"choices": [{"message": {"content": null}}]}',
+        b'{"choices": [{"message": {"content": ""}}]}',
+        b'{"choices": [{}]}',
+        b"\xff",
     ],
 )
-def test_an_answer_that_is_none_can_be_tried_again(
-    ask: Llm, endpoint: Endpoint, body: bytes
+def test_what_is_no_completion_can_be_tried_again(
+    endpoint: Endpoint, ask: Callable[..., Reply], body: bytes
 ) -> None:
     endpoint.body = body
-    error = ask(ESCALATION).error
+    error = ask().error
     assert error is not None
     assert error.code == "503"
 
 
-def test_an_endpoint_that_hangs_is_given_up(ask: Llm, endpoint: Endpoint) -> None:
-    endpoint.hang.clear()
-    error = ask(ESCALATION).error
-    assert error is not None
-    assert (error.code, error.type) == ("503", "llm_unavailable")
+def test_silence_ends_at_the_timeout_or_the_deadline(
+    endpoint: Endpoint, ask: Callable[..., Reply]
+) -> None:
+    endpoint.go.clear()
+    for reply in (
+        ask(timeout_s=0.1),
+        ask(Escalation(id=ID, text="why?", deadline_ms=100)),
+    ):
+        assert reply.error is not None
+        assert reply.error.code == "503"
+        assert "in time" in reply.error.message
 
 
-def test_an_endpoint_that_is_not_there_is_unavailable() -> None:
-    llm = make_llm("http://127.0.0.1:1/v1", model="big", environ={})
+def test_an_endpoint_that_is_gone_can_be_tried_again() -> None:
+    llm = make_llm("http://127.0.0.1:9/v1", model="m", environ={})
     error = llm(ESCALATION).error
     llm.close()
     assert error is not None
     assert error.code == "503"
+    assert "cannot be reached" in error.message
 
 
-def test_nothing_is_asked_when_it_may_cost_too_much(ask: Llm, endpoint: Endpoint) -> None:
-    dear = Escalation(id="cd" * 16, text="hi", max_cost_usd=0.000001)
-    error = ask(dear).error
+def test_a_call_over_the_limit_is_refused_before_it_is_made(
+    endpoint: Endpoint, ask: Callable[..., Reply]
+) -> None:
+    limited = Escalation(id=ID, text="why?", max_cost_usd=0.001)
+    error = ask(limited, price=Price(100.0, 100.0)).error
     assert error is not None
     assert (error.code, error.type) == ("429", "budget")
-    assert endpoint.asked == []
+    assert endpoint.requests == []
+    assert ask(limited, price=Price(0.1, 0.1)).error is None
+    # a local endpoint is free
+    assert ask(limited).error is None
 
 
-def test_the_key_comes_from_a_private_file(endpoint: Endpoint, tmp_path: Path) -> None:
-    key = tmp_path / "key"
-    key.write_text("sesame\n")
-    key.chmod(0o600)
-    llm = make_llm(endpoint.url, model="big", key_file=key, environ={})
-    llm(ESCALATION)
+def test_an_unknown_price_is_over_any_limit() -> None:
+    llm = make_llm("https://llm.example/v1", model="m", environ={})
+    error = llm(Escalation(id=ID, text="why?", max_cost_usd=1000)).error
     llm.close()
-    assert endpoint.keys == ["Bearer sesame"]
-    key.chmod(0o644)
-    with pytest.raises(ConfigError, match="chmod 600"):
-        make_llm(endpoint.url, model="big", key_file=key, environ={})
-
-
-def test_inspect_answers_with_exactly_what_an_llm_would_receive() -> None:
-    reply = make_llm("inspect")(ESCALATION)
-    assert "inspect" in reply.model
-    assert "no LLM was asked" in reply.text
-    assert "who is <PERSON_1>?" in reply.text
-    assert "oos (0.90)" in reply.text
-    assert reply.cost_usd == 0.0
+    assert error is not None
+    assert error.type == "budget"
 
 
 @pytest.mark.parametrize(
-    ("make", "says"),
+    ("environ", "sent"),
     [
-        (lambda: make_llm("ftp://x", model="m"), "http"),
-        (lambda: make_llm("http://llm.example/v1", model="m"), "unencrypted"),
-        (lambda: make_llm("https://llm.example/v1"), "model"),
+        ({"OPENAI_API_KEY": "two"}, "Bearer two"),
+        ({"OPENAI_API_KEY": "two", "EDGE_LLM_API_KEY": "one"}, "Bearer one"),
     ],
 )
-def test_wrong_settings_say_what_is_wrong(make: Callable[[], Llm], says: str) -> None:
-    with pytest.raises(ConfigError, match=says):
-        make()
+def test_the_key_comes_from_the_environment(
+    endpoint: Endpoint, ask: Callable[..., Reply], environ: dict[str, str], sent: str
+) -> None:
+    ask(environ=environ)
+    assert endpoint.requests[0][1]["Authorization"] == sent
+
+
+def test_a_key_file_wins_and_must_be_private(
+    endpoint: Endpoint, ask: Callable[..., Reply], tmp_path: Path
+) -> None:
+    key_file = tmp_path / "key"
+    key_file.write_text("from-file\n")
+    key_file.chmod(0o644)
+    with pytest.raises(ConfigError, match="chmod 600"):
+        ask(key_file=key_file)
+    key_file.chmod(0o600)
+    ask(key_file=key_file, environ={"OPENAI_API_KEY": "other"})
+    assert endpoint.requests[0][1]["Authorization"] == "Bearer from-file"
+
+
+@pytest.mark.parametrize(
+    "url", ["", "gpt", "ftp://x", "http://", "http://[::1", "mqtt://localhost"]
+)
+def test_what_is_no_llm_is_refused(url: str) -> None:
+    with pytest.raises(ConfigError, match="http"):
+        make_llm(url, model="m", environ={})
+
+
+def test_plain_http_stays_on_this_machine_unless_allowed() -> None:
+    with pytest.raises(ConfigError, match="unencrypted"):
+        make_llm("http://192.168.1.5:11434/v1", model="m", environ={})
+    make_llm("http://192.168.1.5:11434/v1", model="m", environ={}, allow_plain=True).close()
+    make_llm("http://localhost:11434/v1", model="m", environ={}).close()
+
+
+def test_a_model_must_be_named() -> None:
+    with pytest.raises(ConfigError, match="--model"):
+        make_llm("http://localhost/v1", environ={})

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -31,10 +32,8 @@ def test_what_is_no_broker_url_is_refused(url: str) -> None:
 
 @given(st.text())
 def test_any_text_is_a_broker_or_a_clear_error(url: str) -> None:
-    try:
-        BrokerSettings.parse(url, environ={})
-    except ConfigError as exc:
-        assert str(exc)
+    with contextlib.suppress(ConfigError):
+        assert BrokerSettings.parse(url, environ={}).host
 
 
 def test_a_password_in_the_url_is_refused_and_not_repeated() -> None:

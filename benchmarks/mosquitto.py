@@ -64,12 +64,12 @@ def _default_directory() -> Path:
 
 def _download(work: Path) -> list[Path]:
     """Fetch mosquitto and the packages it needs that are not installed."""
-    options: list[str] = []
+    options = ["-o", "Acquire::http::Timeout=20", "-o", "Acquire::Retries=1"]
     try:
         names = _missing_packages(options, work)
     except OSError:
         # no package lists here, as in a fresh container: fetch them, but for us only
-        options = _private_options(work)
+        options += _private_options(work)
         _call(["apt-get", *options, "update"], work)
         names = _missing_packages(options, work)
     packages = work / "packages"
@@ -107,4 +107,4 @@ def _call(command: list[str], directory: Path) -> str:
         ).stdout
     except subprocess.SubprocessError as exc:
         lines = str(getattr(exc, "stderr", "") or exc).strip().splitlines()
-        raise OSError(f"{' '.join(command[:2])} failed: {lines[-1] if lines else exc}") from exc
+        raise OSError(f"{command[0]} failed: {lines[-1] if lines else exc}") from exc

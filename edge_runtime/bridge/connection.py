@@ -13,8 +13,8 @@ from typing import Any
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import (
-    MalformedPacket,  # type: ignore[attr-defined] # moved between versions; here in all of them
+from paho.mqtt.properties import (  # type: ignore[attr-defined] # paho 2.1 has it here only
+    MalformedPacket,
     Properties,
 )
 from paho.mqtt.reasoncodes import ReasonCode

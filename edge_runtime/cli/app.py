@@ -9,16 +9,12 @@ from edge_runtime.cli.ask import ask
 from edge_runtime.cli.doctor import doctor
 from edge_runtime.cli.local import classify, embed, summarize, tag
 from edge_runtime.cli.models import models
-from edge_runtime.cli.run import run_app
+from edge_runtime.cli.run import make_app, run_app
 from edge_runtime.cli.serve import serve
 
-app = typer.Typer(
-    name="edge-run",
-    help="Small language models that answer on this device, and know when to ask a large one.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+app = make_app(
+    "edge-run",
+    "Small language models that answer on this device, and know when to ask a large one.",
 )
 
 

@@ -10,18 +10,14 @@ import typer
 
 from edge_runtime.cli.escalate import broker_settings
 from edge_runtime.cli.options import Broker
-from edge_runtime.cli.run import run_app
+from edge_runtime.cli.run import make_app, run_app
 from edge_runtime.cli.service import log_to_stderr, run_until_signalled, signals_held
 from edge_runtime.cli.settings import load_settings
 from edge_runtime.errors import ConfigError
 
-app = typer.Typer(
-    name="edge-cloud",
-    help="A worker beside a large model: answers what the small models on the nodes cannot.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+app = make_app(
+    "edge-cloud",
+    "A worker beside a large model: answers what the small models on the nodes cannot.",
 )
 
 

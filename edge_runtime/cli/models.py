@@ -8,13 +8,11 @@ import msgspec
 import typer
 
 from edge_runtime.cli.options import Json
-from edge_runtime.cli.run import fail
+from edge_runtime.cli.run import fail, make_app
 from edge_runtime.cli.settings import load_settings
 from edge_runtime.errors import EdgeError
 
-models = typer.Typer(
-    help="The bundles on this device.", no_args_is_help=True, pretty_exceptions_enable=False
-)
+models = make_app("models", "The bundles on this device.")
 
 Reference = Annotated[str, typer.Argument(help="A bundle's name or directory.")]
 

@@ -11,6 +11,18 @@ import typer
 from edge_runtime.errors import EdgeError
 
 
+def make_app(name: str, summary: str) -> typer.Typer:
+    """Return the typer application of a command, without verbs yet."""
+    return typer.Typer(
+        name=name,
+        help=summary,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+
 def run_app(app: typer.Typer) -> None:
     """Run a typer application and exit."""
     try:

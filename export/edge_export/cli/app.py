@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import typer
-
 from edge_export.cli.convert import convert
 from edge_export.cli.train import train
-from edge_runtime.cli.run import run_app
+from edge_runtime.cli.run import make_app, run_app
 
-app = typer.Typer(
-    name="edge-export",
-    help="Hugging Face models in, verified int8 bundles for a named device out.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+app = make_app(
+    "edge-export",
+    "Hugging Face models in, verified int8 bundles for a named device out.",
 )
 app.command()(convert)
 app.command()(train)

@@ -73,7 +73,7 @@ class Broker:
         """Start, on the port of the last start or a free one; return when it accepts.
 
         Raises:
-            OSError: it does not start; the message holds its last line of output.
+            OSError: it does not start; the message holds its last lines of output.
         """
         for attempt in range(_TRIES):
             port = self.port or _free_port()
@@ -83,7 +83,7 @@ class Broker:
             # someone else may have been faster to take the port
             time.sleep(0.2 * attempt)
         lines = (self._directory / "log").read_text(errors="replace").strip().splitlines()
-        raise OSError(f"{self.kind} does not start: {lines[-1] if lines else 'no output'}")
+        raise OSError(f"{self.kind} does not start: {' / '.join(lines[-2:]) or 'no output'}")
 
     def stop(self) -> None:
         """Stop, or kill what does not."""
@@ -157,12 +157,14 @@ def broker(
 ) -> Iterator[Broker]:
     """Run a broker; without a kind, the best that this machine has.
 
-    ``config_extra`` are more lines for mosquitto's configuration.
+    ``config_extra`` are more lines for mosquitto's configuration; then it has to be mosquitto.
 
     Raises:
         OSError: no broker can be started; the message says why for each.
     """
-    kinds: list[Kind] = [kind] if kind else ["mosquitto", "mosquitto-unpacked", "amqtt"]
+    kinds: list[Kind] = [kind] if kind else ["mosquitto", "mosquitto-unpacked"]
+    if kind is None and not config_extra:
+        kinds.append("amqtt")
     problems = []
     for each in kinds:
         with tempfile.TemporaryDirectory(prefix="edge-broker-") as name:

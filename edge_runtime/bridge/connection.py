@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import random
 import ssl
@@ -22,9 +23,10 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge_runtime.bridge.acks import AwaitedAcks, OrderedAcks
 from edge_runtime.bridge.broker import BrokerSettings
+from edge_runtime.bridge.failures import log_failure
 from edge_runtime.bridge.message import Message
 from edge_runtime.bridge.sockets import acknowledge_at_once, tls_context, tune
-from edge_runtime.errors import TooLargeError, UnavailableError
+from edge_runtime.errors import EdgeError, TooLargeError, UnavailableError
 
 _log = logging.getLogger(__name__)
 
@@ -159,8 +161,9 @@ class Connection:
         """Publish a last message if connected, disconnect, and end the network thread."""
         if last is not None and self.is_ready:
             taken = threading.Event()
-            self.publish(last, lambda _code: taken.set())
-            taken.wait(timeout_s)
+            with contextlib.suppress(EdgeError):  # too much waits: then the will says it
+                self.publish(last, lambda _code: taken.set())
+                taken.wait(timeout_s)
         self._stopping.set()
         self._client.disconnect()
         if self._thread is not None:
@@ -239,7 +242,7 @@ class Connection:
             self._why = str(exc) or type(exc).__name__
             self._was_refused = isinstance(exc, ssl.SSLCertVerificationError)
         except Exception as exc:  # noqa: BLE001 - the next connection may fare better
-            _log.exception("the MQTT client failed")
+            log_failure(_log, "the MQTT client failed", exc)
             self._why = str(exc)
 
     def _connected(
@@ -310,8 +313,8 @@ class Connection:
         ticket = self._acks.arrived(received.mid) if received.qos else 0
         try:
             self._on_message(_message(received, ticket))
-        except Exception:  # noqa: BLE001 - else the broker would send it again for ever
-            _log.exception("a message could not be handled")
+        except Exception as exc:  # noqa: BLE001 - else the broker would send it again for ever
+            log_failure(_log, "a message could not be handled", exc)
             self._acks.settle(ticket)
 
     def _taken(

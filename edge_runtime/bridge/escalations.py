@@ -10,45 +10,31 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
 import msgspec
 
 from edge_runtime.assistant.pending import Pending
 from edge_runtime.bridge.connection import NO_SUBSCRIBER, REFUSED
+from edge_runtime.bridge.failures import log_failure
 from edge_runtime.bridge.handler import Handler
 from edge_runtime.bridge.jobs import Jobs
-from edge_runtime.bridge.message import Message
+from edge_runtime.bridge.message import Message, Sender
 from edge_runtime.bridge.options import EscalationOptions
 from edge_runtime.bridge.outbox import PAGE, Outbox, Row
 from edge_runtime.bridge.outbox_thread import OutboxThread
 from edge_runtime.bridge.presence import Presence
+from edge_runtime.bridge.replies import as_error, is_retryable, timed
 from edge_runtime.bridge.requests import Incoming
 from edge_runtime.bridge.route import JSON, Route, response
 from edge_runtime.bridge.topics import NodeTopics
 from edge_runtime.errors import EdgeError, TooLargeError, UnavailableError
-from edge_runtime.messages import Answer, ErrorInfo, Reply, encode, error_answer
+from edge_runtime.messages import Answer, Reply, encode, error_answer
 
 _log = logging.getLogger(__name__)
 
-_RETRYABLE = {"429", "500", "502", "503", "504"}
 _EVENT_EXPIRY_S = 3600
 _SOON_S = 0.01
 _NO_WORKER = "no worker is online"
-
-
-class Sender(Protocol):
-    """The part of a connection that is used here."""
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether the broker can be reached now."""
-
-    def publish(self, message: Message, on_taken: Callable[[int], None] | None = None) -> None:
-        """Publish with QoS 1."""
-
-    def acknowledge(self, message: Message) -> None:
-        """Tell the broker that a message is dealt with."""
 
 
 class Escalations:
@@ -124,7 +110,9 @@ class Escalations:
         overdue = self._outbox.overdue()
         for row in overdue:
             if row.id not in self._finishing:
-                self._retry(row, f"no answer from a worker in {self._options.cloud_timeout_s:g} s")
+                # the worker may only be slow, and its late answer is as good: do not pay twice
+                timeout_s = self._options.cloud_timeout_s
+                self._retry(row, f"no answer from a worker in {timeout_s:g} s", timeout_s)
         lists = [expired, overdue]
         can_send = False
         if self._sender is not None and self._sender.is_ready:
@@ -195,7 +183,7 @@ class Escalations:
             _log.debug("nobody waits for the reply %s", reply.id)
             self._thread.after(lambda: self._acknowledge(message))
             return
-        if reply.error is not None and _is_retryable(reply.error):
+        if reply.error is not None and is_retryable(reply.error):
             self._retry(row, f"cloud: {reply.error.message}", reply.error.retry_after_s or 0.0)
         elif (pending := self._pending(row)) is not None:
             if reply.error is None:
@@ -205,7 +193,7 @@ class Escalations:
                     lambda: self._finish(row, pending, reply, message, replied), urgent=True
                 )
                 return
-            self._answer(row, pending.failed(_error(reply.error)), self._now() - row.sent)
+            self._answer(row, pending.failed(as_error(reply.error)), self._now() - row.sent)
         self._thread.after(lambda: self._acknowledge(message))
 
     def _finish(
@@ -216,8 +204,8 @@ class Escalations:
             answer = self._handler.finish(pending, reply)
         except EdgeError as exc:
             answer = pending.failed(exc)
-        except Exception:  # noqa: BLE001 - whoever asked gets an answer, whatever happens
-            _log.exception("the reply to %s could not be used", reply.id)
+        except Exception as exc:  # noqa: BLE001 - whoever asked gets an answer, whatever happens
+            log_failure(_log, f"the reply to {reply.id} could not be used", exc)
             answer = pending.failed(EdgeError("the reply could not be used; see the node's log"))
         self._thread.post(
             lambda: self._finished(row, answer, message, replied - row.sent),
@@ -266,7 +254,7 @@ class Escalations:
             return
         self._outbox.tell(row.id)
         route = msgspec.json.decode(row.route, type=Route)
-        told = _timed(answer, self._now() - row.arrived, 0.0)
+        told = timed(answer, self._now() - row.arrived, 0.0)
         self._thread.after(lambda: self._publish(response(told, route, self._now())))
         self._event("queued", row)
 
@@ -278,7 +266,7 @@ class Escalations:
 
     def _answer(self, row: Row, answer: Answer, cloud_s: float) -> None:
         total_s = self._now() - row.arrived
-        self._outbox.answer(row.id, encode(_timed(answer, total_s, cloud_s)))
+        self._outbox.answer(row.id, encode(timed(answer, total_s, cloud_s)))
 
     def _deliver(self, row: Row) -> None:
         try:
@@ -344,23 +332,3 @@ class Escalations:
     def _acknowledge(self, message: Message) -> None:
         if self._sender is not None:
             self._sender.acknowledge(message)
-
-
-def _is_retryable(error: ErrorInfo) -> bool:
-    return error.code in _RETRYABLE and error.type != "budget"
-
-
-def _error(info: ErrorInfo) -> EdgeError:
-    error = EdgeError(info.message)
-    error.code, error.kind = info.code, info.type
-    return error
-
-
-def _timed(answer: Answer, total_s: float, cloud_s: float) -> Answer:
-    """Return the answer with its milliseconds: what was neither inferred nor cloud was waiting."""
-    cloud = max(0.0, cloud_s * 1000)
-    queue_ms = max(0.0, total_s * 1000 - answer.ms.infer - cloud)
-    return msgspec.structs.replace(
-        answer,
-        ms=msgspec.structs.replace(answer.ms, queue=round(queue_ms, 3), cloud=round(cloud, 3)),
-    )

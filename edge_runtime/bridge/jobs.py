@@ -9,6 +9,8 @@ import threading
 import time
 from collections.abc import Callable
 
+from edge_runtime.bridge.failures import log_failure
+
 _log = logging.getLogger(__name__)
 
 Job = Callable[[], None]
@@ -60,5 +62,5 @@ class Jobs:
                 return
             try:
                 job()
-            except Exception:  # noqa: BLE001 - the next job is not to blame
-                _log.exception("a job failed")
+            except Exception as exc:  # noqa: BLE001 - the next job is not to blame
+                log_failure(_log, "a job failed", exc)

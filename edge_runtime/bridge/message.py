@@ -1,8 +1,10 @@
-"""One MQTT message, in or out, in plain Python types."""
+"""One MQTT message, in or out, in plain Python types, and what it takes to send it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,3 +26,17 @@ class Message:
     content_type: str | None = None
     properties: tuple[tuple[str, str], ...] = ()
     ticket: int = 0
+
+
+class Sender(Protocol):
+    """The part of a connection that services use."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the broker can be reached now."""
+
+    def publish(self, message: Message, on_taken: Callable[[int], None] | None = None) -> None:
+        """Publish with QoS 1."""
+
+    def acknowledge(self, message: Message) -> None:
+        """Tell the broker that a message is dealt with."""

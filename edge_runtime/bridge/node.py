@@ -14,6 +14,7 @@ from edge_runtime.assistant.pending import Pending
 from edge_runtime.bridge.broker import BrokerSettings
 from edge_runtime.bridge.connection import Connection
 from edge_runtime.bridge.escalations import Escalations
+from edge_runtime.bridge.failures import log_failure
 from edge_runtime.bridge.handler import Handler
 from edge_runtime.bridge.jobs import Jobs
 from edge_runtime.bridge.message import Message
@@ -195,8 +196,8 @@ class Node:
             outcome = self._handler.begin(request)
         except EdgeError as exc:
             outcome = error_answer(request.id, request.task, exc)
-        except Exception:  # noqa: BLE001 - whoever asked gets an answer, whatever happens
-            _log.exception("request %s failed", request.id)
+        except Exception as exc:  # noqa: BLE001 - whoever asked gets an answer, whatever happens
+            log_failure(_log, f"request {request.id} failed", exc)
             internal = EdgeError("the node could not answer; see its log")
             outcome = error_answer(request.id, request.task, internal)
         if isinstance(outcome, Pending):

@@ -7,6 +7,7 @@ import queue
 import threading
 from collections.abc import Callable
 
+from edge_runtime.bridge.failures import log_failure
 from edge_runtime.bridge.outbox import Outbox
 from edge_runtime.errors import EdgeError
 
@@ -81,7 +82,7 @@ class OutboxThread:
                     step()
                 wait_s = self._advance()
         except Exception as exc:  # noqa: BLE001 - a full disk, most likely; the next one may pass
-            _log.error("the outbox could not be changed: %s", exc, exc_info=_log.isEnabledFor(10))
+            log_failure(_log, "the outbox could not be changed", exc)
             self._after = [undo for _, undo in steps if undo is not None]
             wait_s = _PAUSE_S
         for action in self._after:

@@ -153,7 +153,7 @@ def _between(topic: str, start: str, end: str) -> str | None:
 def _steers_something(topic: str) -> bool:
     """Whether a message on this topic could be taken for a command, whatever is configured."""
     parts = topic.split("/")
-    if parts[0] == "homeassistant" or parts[0].startswith("$") or topic.startswith(f"{WORKERS}/"):
+    if parts[0] == "homeassistant" or parts[0].startswith("$") or parts[:2] == WORKERS.split("/"):
         return True
     # below a node only its responses; this leaves out cmd, req, esc, policy, status, info and evt
     return parts[:2] == ROOT.split("/") and (len(parts) < 5 or parts[3] != "res")  # noqa: PLR2004

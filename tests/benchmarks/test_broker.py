@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from pathlib import Path
 
 import pytest
 
 from benchmarks import broker as module
-from benchmarks.broker import Kind, broker
+from benchmarks.broker import Broker, Kind, broker
 from benchmarks.mosquitto import Mosquitto
 from tests.bridge.harness import App
 
@@ -42,14 +43,17 @@ def test_without_any_broker_each_reason_is_told(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(module, "find_mosquitto", lambda: None)
     monkeypatch.setattr(module, "unpack_mosquitto", nothing)
-    monkeypatch.setattr(module.sys, "executable", "/nonexistent/python")
+    monkeypatch.setattr(sys, "executable", "/nonexistent/python")
     with pytest.raises(OSError, match=r"mosquitto: not installed.*no apt-get.*amqtt") as caught:
         broker().__enter__()
     assert "nonexistent" in str(caught.value)
 
 
-def test_mosquitto_that_cannot_start_says_why() -> None:
-    with pytest.raises(OSError, match="nonsense"), broker(config_extra="nonsense true"):
+def test_mosquitto_that_cannot_start_says_why(mosquitto: Broker) -> None:
+    with (
+        pytest.raises(OSError, match="nonsense"),
+        broker(mosquitto.kind, config_extra="nonsense true"),
+    ):
         pass
 
 

@@ -60,7 +60,7 @@ class Echo:
         if self.hold.is_set():
             self.go.wait(DEADLINE_S)
         if "crash" in request.text:
-            raise RuntimeError("a bug")
+            raise RuntimeError(f"a bug with {request.text}")
         if "refuse" in request.text:
             raise BadRequestError("refused by the handler")
         answer = Answer(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 
 from benchmarks.broker import Broker, Kind, broker
 from edge_runtime.bridge.message import Message
+from edge_runtime.bridge.options import EscalationOptions
 from edge_runtime.messages import ErrorInfo, Escalation, Reply, encode
 from tests.bridge.harness import (
     App,
@@ -168,6 +170,60 @@ def test_a_worker_that_says_nothing_is_given_up_and_asked_again(
         silent.connection.publish(Message(topic="edge/v1/n/esc/res", payload=encode(reply)))
         final = app.answers(correlation, number=2)[1]
     assert final.result == {"text": "late"}
+
+
+def test_a_worker_that_only_seems_to_be_there_is_noticed_at_once(
+    own_broker: Broker, tmp_path: Path
+) -> None:
+    patient = EscalationOptions(cloud_timeout_s=1000)
+    with (
+        running_node(own_broker, "n", tmp_path, escalations=patient),
+        App(own_broker, "n", topics=("edge/workers/+/status",)) as app,
+    ):
+        app.connection.publish(
+            Message(topic="edge/workers/ghost/status", payload=b'{"status":"online"}', retain=True)
+        )
+        app.wait(lambda m: m.topic.startswith("edge/workers/"))
+        answer = app.ask("why?")
+    assert answer.status == "queued"
+    assert "no worker is online; queued" in answer.reason
+
+
+def test_a_full_disk_is_an_error_and_the_node_goes_on(own_broker: Broker, tmp_path: Path) -> None:
+    with running_node(own_broker, "n", tmp_path) as node, App(own_broker, "n") as app:
+        app.ask("why first?")
+        database = node._escalations._outbox._db  # noqa: SLF001
+        (pages,) = database.execute("PRAGMA page_count").fetchone()
+        database.execute(f"PRAGMA max_page_count = {pages}").fetchall()
+        answer = app.ask("why " + "x" * 50_000)
+        assert answer.error is not None
+        assert answer.error.code == "503"
+        assert "disk" in answer.error.message
+        assert app.ask("local").status == "ok"
+        database.execute("PRAGMA max_page_count = 100000").fetchall()
+        assert app.ask("why again?").status == "queued"
+
+
+@pytest.mark.parametrize("column", ["pending", "route"])
+def test_a_damaged_row_is_told_if_possible_and_does_not_stop_the_others(
+    own_broker: Broker, tmp_path: Path, column: str
+) -> None:
+    with App(own_broker, "n") as app:
+        with running_node(own_broker, "n", tmp_path):
+            damaged = app.send("why this?")
+            app.answers(damaged)
+            sound = app.send("why that?")
+            app.answers(sound)
+        database = sqlite3.connect(tmp_path / "outbox.db")
+        database.execute(f"UPDATE escalations SET {column} = x'00' WHERE id = 1")  # noqa: S608
+        database.commit()
+        database.close()
+        with running_node(own_broker, "n", tmp_path), running_worker(own_broker, Scripted()):
+            assert app.answers(sound, number=2)[1].status == "ok"
+            if column == "pending":
+                lost = app.answers(damaged, number=2)[1]
+                assert lost.error is not None
+                assert "damaged" in lost.error.message
 
 
 def test_only_outstanding_replies_are_taken(own_broker: Broker, app: App) -> None:

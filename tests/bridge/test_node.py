@@ -116,6 +116,15 @@ def test_what_cannot_be_answered_gets_an_error_and_the_node_goes_on(
     assert app.ask("still there?").status == "ok"
 
 
+def test_what_people_wrote_is_not_logged(app: App, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    for text in ("please refuse my-secret", "crash my-secret", "why my-secret?"):
+        app.ask(text)
+    app.ask('{"text": "my-secret", "policy": {"privacy": "my-secret"}}')
+    assert "RuntimeError" in caplog.text
+    assert "my-secret" not in caplog.text
+
+
 def test_an_invalid_request_is_answered_where_it_says(app: App) -> None:
     payload = json.dumps({"id": "x1", "reply_to": "edge/clients/app/in", "text": 5})
     correlation = app.send(payload)

@@ -256,4 +256,4 @@ class OutboxMachine(RuleBasedStateMachine):
 
 
 TestOutboxMachine = OutboxMachine.TestCase
-TestOutboxMachine.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
+TestOutboxMachine.settings = settings(max_examples=30, stateful_step_count=25)

@@ -97,10 +97,10 @@ def test_a_busy_worker_says_so_and_asks_for_a_pause(own_broker: Broker) -> None:
     with NodeStandIn(own_broker) as node, running_worker(own_broker, llm, concurrency=1):
         node.escalate(encode(asked))
         until(lambda: llm.asked)
-        for _ in range(6):
-            node.escalate(encode(escalation()))
         # what is under way already is not begun twice
         node.escalate(encode(asked))
+        for _ in range(6):
+            node.escalate(encode(escalation()))
         busy = node.replies(2)
         assert [reply.error and reply.error.code for reply in busy] == ["503", "503"]
         assert all(reply.error and reply.error.retry_after_s for reply in busy)

@@ -7,6 +7,7 @@ import hypothesis
 import pytest
 
 from benchmarks.broker import Broker, broker
+from tests.endpoint import Endpoint, running_endpoint
 
 # a busy machine is no failure
 hypothesis.settings.register_profile("here", deadline=None)
@@ -25,3 +26,10 @@ def mosquitto() -> Iterator[Broker]:
 def name() -> str:
     """A node name that no other test uses."""
     return f"node-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    """An OpenAI-compatible endpoint."""
+    with running_endpoint() as running:
+        yield running

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 INSPECT = "inspect"
+_LIST_TIMEOUT_S = 10.0
 _NO_KEY = "none"  # the client insists on one; local endpoints ignore it
 _KEY_VARIABLES = ("EDGE_LLM_API_KEY", "OPENAI_API_KEY")
 _RETRY_AFTER_S = 5.0
@@ -78,13 +79,15 @@ def make_llm(  # noqa: PLR0913 - all but the URL are keywords
 ) -> Llm:
     """Return the model at an OpenAI-compatible endpoint, or ``inspect``, which asks nobody.
 
+    Without a name, the endpoint is asked for its models, and the only one is taken.
+
     The key comes from ``key_file``, else from ``EDGE_LLM_API_KEY`` or ``OPENAI_API_KEY``, or the
     file that the same name with ``_FILE`` names; local endpoints work without one. A local
     endpoint without a price is taken to be free.
 
     Raises:
-        ConfigError: the URL is wrong or not encrypted, the model has no name, a key file cannot be
-            used, or the extra ``cloud`` is not installed.
+        ConfigError: the URL is wrong or not encrypted, the model has no name and is not the only
+            one, a key file cannot be used, or the extra ``cloud`` is not installed.
     """
     if url == INSPECT:
         return Inspect()
@@ -99,8 +102,6 @@ def make_llm(  # noqa: PLR0913 - all but the URL are keywords
         raise ConfigError(
             f"http://{host} would send texts unencrypted; use https://, or allow it explicitly"
         )
-    if not model:
-        raise ConfigError("which model? name one that the endpoint knows, with --model")
     if key_file is not None:
         key: str | None = read_secret_file(key_file)
     else:
@@ -145,7 +146,7 @@ class OpenAiCompatible:
     def __init__(
         self,
         url: str,
-        model: str,
+        model: str | None,
         *,
         key: str | None,
         price: Price | None,
@@ -158,13 +159,13 @@ class OpenAiCompatible:
             raise ConfigError(
                 "the OpenAI client is missing; run: pip install 'edge-runtime[cloud]'"
             ) from exc
-        self.name = model
         self.price = price
         self._openai = openai
         self._timeout_s = timeout_s
         self._max_tokens = max_tokens
         # the node owns every retry
         self._client = openai.OpenAI(base_url=url, api_key=key or _NO_KEY, max_retries=0)
+        self.name = model or self._only_model(url)
 
     def __call__(self, escalation: Escalation) -> Reply:
         """Ask once; every failure is an error in the reply."""
@@ -197,6 +198,20 @@ class OpenAiCompatible:
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
+
+    def _only_model(self, url: str) -> str:
+        try:
+            names = [model.id for model in self._client.models.list(timeout=_LIST_TIMEOUT_S)]
+        except Exception as exc:
+            self.close()
+            raise ConfigError(
+                f"which model? {url} does not list its models; name one with --model"
+            ) from exc
+        if len(names) != 1:
+            self.close()
+            some = ", ".join(names[:5]) or "none"
+            raise ConfigError(f"which model? {url} has {some}; name one with --model")
+        return names[0]
 
     def _reply(self, escalation: Escalation, completion: ChatCompletion, took_ms: float) -> Reply:
         choice = completion.choices[0]

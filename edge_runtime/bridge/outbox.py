@@ -9,13 +9,12 @@ query, so that a repeated request gets the same answer, and deleted.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 from edge_runtime.errors import ConfigError
 
@@ -89,25 +88,26 @@ _COLUMNS = (
 
 
 class Outbox:
-    """The queue in one SQLite file, owned by one process and used by one thread at a time.
+    """The queue in one SQLite file, used by one thread at a time.
+
+    The caller sees to it that one process owns the file.
 
     Every method is one transaction, on disk when it returns, unless it runs inside ``batch()``.
 
     Raises:
-        ConfigError: the file cannot be opened, is not an outbox, or another process has it.
+        ConfigError: the file cannot be opened or is not an outbox.
         sqlite3.Error: from any method, when the disk is full or fails.
     """
 
     def __init__(self, path: Path, now: Callable[[], float]) -> None:
         self._now = now
-        self._lock = _lock(path)
         try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             # made before SQLite opens it, so that it and its journal are never readable by others
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
             path.chmod(0o600)
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         except (OSError, sqlite3.Error) as exc:
-            self._lock.close()
             raise ConfigError(f"the outbox {path} cannot be opened: {exc}") from exc
         try:
             self._open()
@@ -127,9 +127,8 @@ class Outbox:
             raise ConfigError(f"its format is {found}, and this runtime reads {FORMAT}")
 
     def close(self) -> None:
-        """Close the file and let another process have it."""
+        """Close the file."""
         self._db.close()
-        self._lock.close()
 
     @contextlib.contextmanager
     def batch(self) -> Iterator[None]:
@@ -288,20 +287,3 @@ def _row(values: tuple[Any, ...]) -> Row:
     fields["state"] = _STATES[fields["state"]]
     fields["told"] = bool(fields["told"])
     return Row(**fields)
-
-
-def _lock(path: Path) -> IO[bytes]:
-    """Return the open lock file; the lock ends with this process, however that ends."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = path.with_name(f"{path.name}.lock").open("ab")
-    except OSError as exc:
-        raise ConfigError(f"the outbox {path} cannot be opened: {exc}") from exc
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as exc:
-        lock.close()
-        raise ConfigError(
-            f"another process uses the outbox {path}; stop it, or choose another state directory"
-        ) from exc
-    return lock

@@ -33,7 +33,9 @@ def serve(
         str | None,
         typer.Option("--llm", metavar="URL", help="An OpenAI-compatible endpoint, or inspect."),
     ] = None,
-    model: Annotated[str | None, typer.Option(help="The model's name at the endpoint.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="The model's name; may be left out if there is one only.")
+    ] = None,
     worker: Annotated[
         str | None,
         typer.Option("--id", help="This worker's name; host name and process if left out."),
@@ -41,8 +43,12 @@ def serve(
     key_file: Annotated[
         Path | None, typer.Option(help="A private file with the key; else OPENAI_API_KEY.")
     ] = None,
-    price_in: Annotated[float, typer.Option(min=0, help="USD per million prompt tokens.")] = 0.0,
-    price_out: Annotated[float, typer.Option(min=0, help="USD per million answer tokens.")] = 0.0,
+    price_in: Annotated[
+        float | None, typer.Option(min=0, help="USD per million prompt tokens; 0 if it is free.")
+    ] = None,
+    price_out: Annotated[
+        float | None, typer.Option(min=0, help="USD per million answer tokens; 0 if it is free.")
+    ] = None,
     concurrency: Annotated[int, typer.Option(min=1, help="Calls to the LLM at once.")] = 4,
     timeout_s: Annotated[float, typer.Option(min=1, help="The longest call to the LLM.")] = 60.0,
     protocol: Annotated[
@@ -63,7 +69,8 @@ def serve(
         from edge_runtime.bridge.llm import Price, make_llm
         from edge_runtime.bridge.worker import Worker
 
-        priced = Price(price_in, price_out) if price_in or price_out else None
+        unpriced = price_in is None and price_out is None
+        priced = None if unpriced else Price(price_in or 0.0, price_out or 0.0)
         large = make_llm(
             settings.llm_url,
             model=settings.llm_model,

@@ -37,9 +37,7 @@ def write_bundle(files: Path, manifest: Manifest, output: Path, *, force: bool =
             for path in made.rglob("*"):
                 path.chmod(_DIRECTORY_MODE if path.is_dir() else _FILE_MODE)
             Store(None).open(str(made))
-            if output.exists():
-                output.rename(Path(work) / "replaced")
-            made.rename(output)
+            _replace(output, made, Path(work) / "replaced")
     except OSError as exc:
         raise ConfigError(f"{output} cannot be written: {exc.strerror or exc}") from exc
     return manifest
@@ -57,6 +55,18 @@ def check_output(output: Path, *, force: bool) -> None:
         raise ConfigError(f"{output} exists and is not a bundle; choose another directory")
     if not force:
         raise ConfigError(f"{output} exists; choose another directory, or --force to replace it")
+
+
+def _replace(output: Path, made: Path, aside: Path) -> None:
+    """Rename ``made`` to ``output``; what was there comes back if that is interrupted."""
+    try:
+        if output.exists():
+            output.rename(aside)
+        made.rename(output)
+    except BaseException:
+        if aside.exists() and not output.exists():
+            aside.rename(output)
+        raise
 
 
 def _hashed(directory: Path) -> list[File]:

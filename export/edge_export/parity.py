@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from edge_export.source import SourceModel, quiet
 from edge_runtime.bundles.manifest import Head, Manifest
-from edge_runtime.errors import BundleError
+from edge_runtime.errors import BundleError, ConfigError
 from edge_runtime.inference.session import Session
 from edge_runtime.inference.tokenizer import Tokenizer, Window
 
@@ -31,15 +31,20 @@ Floats = npt.NDArray[np.float64]
 
 
 class Parity(msgspec.Struct, frozen=True):
-    """``max_abs``: largest difference; ``cosine``: lowest over texts; ``agreement``: same best."""
+    """``max_abs``: largest difference; ``max_rel``: that over the largest value of the reference.
+
+    ``cosine``: lowest over texts; ``agreement``: share of texts, or tokens, whose best label is
+    the same, None for an embedding, which has no labels.
+    """
 
     max_abs: float
+    max_rel: float
     cosine: float
-    agreement: float
+    agreement: float | None
 
 
-def compare(reference: list[Floats], other: list[Floats]) -> Parity:
-    """Compare outputs text by text; each array is ``[..., logits or hidden]``.
+def compare(head: Head, reference: list[Floats], other: list[Floats]) -> Parity:
+    """Compare outputs of a head text by text; each array is ``[..., logits or hidden]``.
 
     Raises:
         BundleError: an output is not finite.
@@ -47,11 +52,12 @@ def compare(reference: list[Floats], other: list[Floats]) -> Parity:
     if not all(np.isfinite(array).all() for array in (*reference, *other)):
         raise BundleError("the model's output is not finite (NaN or infinity): check its weights")
     pairs = list(zip(reference, other, strict=True))
-    same = [(a.argmax(-1) == b.argmax(-1)).ravel() for a, b in pairs]
+    max_abs = float(max(np.abs(a - b).max() for a, b in pairs))
     return Parity(
-        max_abs=float(max(np.abs(a - b).max() for a, b in pairs)),
+        max_abs=max_abs,
+        max_rel=max_abs / (max(float(np.abs(a).max()) for a in reference) or 1.0),
         cosine=float(min(_cosine(a, b) for a, b in pairs)),
-        agreement=float(np.concatenate(same).mean()),
+        agreement=None if head.type == "embedding" else _agreement(head, pairs),
     )
 
 
@@ -72,7 +78,11 @@ def onnx_outputs(directory: Path, manifest: Manifest, texts: list[Window]) -> li
 
 
 def torch_outputs(source: SourceModel, texts: list[Window]) -> list[Floats]:
-    """Return the original model's output for each text."""
+    """Return the original model's output for each text.
+
+    Raises:
+        ConfigError: some weights are not in the file, and would be random.
+    """
     import torch
 
     model = _load(source)
@@ -95,7 +105,18 @@ def _load(source: SourceModel) -> Any:  # noqa: ANN401 - transformers publishes 
             "token-classification": transformers.AutoModelForTokenClassification,
             "feature-extraction": transformers.AutoModel,
         }[source.task]
-        return loader.from_pretrained(source.reference, revision=source.revision).eval()
+        model, loading = loader.from_pretrained(
+            source.reference, revision=source.revision, output_loading_info=True
+        )
+    # hidden states are taken before the pooler
+    unused = "pooler." if source.task == "feature-extraction" else None
+    missing = [key for key in loading["missing_keys"] if unused is None or unused not in key]
+    if missing:
+        raise ConfigError(
+            f"the weights of {source.reference} lack {', '.join(sorted(missing)[:3])}, which would "
+            "be random; save the whole model"
+        )
+    return model.eval()
 
 
 def _feeds(window: Window) -> Mapping[str, npt.NDArray[np.int64]]:
@@ -109,7 +130,17 @@ def _feeds(window: Window) -> Mapping[str, npt.NDArray[np.int64]]:
 def _of_head(head: Head, value: npt.NDArray[np.generic]) -> Floats:
     """Return what the device makes of the output: an embedding is pooled over its tokens."""
     array = value.astype(np.float64)
+    if head.pooling == "cls":
+        return array[0]
     return array.mean(axis=0) if head.pooling == "mean" else array
+
+
+def _agreement(head: Head, pairs: list[tuple[Floats, Floats]]) -> float:
+    if head.multi_label:
+        same = [((a > 0) == (b > 0)).all(-1).ravel() for a, b in pairs]
+    else:
+        same = [(a.argmax(-1) == b.argmax(-1)).ravel() for a, b in pairs]
+    return float(np.concatenate(same).mean())
 
 
 def _cosine(a: Floats, b: Floats) -> float:

@@ -12,6 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edge_export.model_files import (
+    check_directory,
+    check_weights,
+    declared_licence,
+    declared_pooling,
+)
 from edge_runtime.bundles.derive import head_of
 from edge_runtime.bundles.manifest import Head, Task
 from edge_runtime.errors import ConfigError, UnsupportedTaskError
@@ -25,10 +31,14 @@ CONVERTIBLE: tuple[Task, ...] = (
 
 @dataclass(frozen=True)
 class SourceModel:
-    """A Hugging Face model: ``reference`` is a directory or a hub id."""
+    """A Hugging Face model: ``reference`` is a directory or a hub id.
+
+    ``revision`` of a hub id is the commit, so that every later step reads the same files.
+    """
 
     reference: str
     revision: str | None
+    licence: str | None
     config: Any
     task: Task
     head_name: str
@@ -60,7 +70,7 @@ def inspect_source(
     if task not in fitting:
         raise UnsupportedTaskError(f"task {task!r} is not one of {', '.join(CONVERTIBLE)}")
     if Path(reference).is_dir():
-        _check_files(Path(reference))
+        check_directory(Path(reference))
     elif reference.startswith((".", "/", "~")) or reference.count("/") > 1:
         raise ConfigError(f"{reference} is not a directory")
     with quiet():
@@ -73,41 +83,42 @@ def inspect_source(
                 f"no model config at {reference!r}: give a directory written by save_pretrained, "
                 f"or a hub id ({_first_line(exc)})"
             ) from exc
-    architecture = (config.architectures or [""])[0]
-    name, head = _head(reference, architecture, config.to_dict(), fitting[task])
-    return SourceModel(reference, revision, config, fitting[task], head_name or name, head)
+    commit = revision if Path(reference).is_dir() else config._commit_hash or revision  # noqa: SLF001
+    name, head = _head(reference, config.to_dict(), fitting[task], commit)
+    check_weights(reference, commit)
+    return SourceModel(
+        reference=reference,
+        revision=commit,
+        licence=declared_licence(reference, commit),
+        config=config,
+        task=fitting[task],
+        head_name=head_name or name,
+        head=head,
+    )
 
 
 def _head(
-    reference: str, architecture: str, config: dict[str, Any], task: Task
+    reference: str, config: dict[str, Any], task: Task, revision: str | None
 ) -> tuple[str, Head]:
     if task == "feature-extraction":
         # any encoder has hidden states, whatever head was trained on it
-        architecture = "Model"
+        _, name, head = head_of("Model", config, declared_pooling(reference, revision))
+        return name, head
+    architecture = (config.get("architectures") or ["unnamed"])[0]
     found, name, head = head_of(architecture, config)
     if found != task:
         raise UnsupportedTaskError(
             f"{reference} is a {architecture}, which does {found}; its {task} head would have "
             "random weights"
         )
-    return name, head
-
-
-def _check_files(directory: Path) -> None:
-    names = {path.name for path in directory.iterdir()}
-    if "config.json" not in names:
-        raise ConfigError(f"{directory} has no config.json; save the model with save_pretrained")
-    if not any(name.endswith(".safetensors") for name in names):
-        pickled = any(name.endswith((".bin", ".pt", ".pth", ".ckpt")) for name in names)
-        reason = "only pickled weights, which can run code when they are read" if pickled else "no"
-        raise ConfigError(
-            f"{directory} has {reason} safetensors weights; save the model again with "
-            "save_pretrained(..., safe_serialization=True)"
-            if not pickled
-            else f"{directory} has {reason}; convert them to safetensors first"
+    if head.type == "classification" and (
+        config.get("problem_type") == "regression"
+        or (len(head.labels) == 1 and not head.multi_label)
+    ):
+        raise UnsupportedTaskError(
+            f"{reference} gives a score (regression), not classes; such models do not run here"
         )
-    if not names & {"tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "tokenizer.model"}:
-        raise ConfigError(f"{directory} has no tokenizer; save it there with save_pretrained")
+    return name, head
 
 
 @contextlib.contextmanager

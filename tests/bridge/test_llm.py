@@ -1,12 +1,8 @@
 from __future__ import annotations
 
-import contextlib
-import json
-import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +12,7 @@ from edge_runtime.bridge.llm import Llm, Price, make_llm
 from edge_runtime.bridge.prompt import build_messages
 from edge_runtime.errors import ConfigError
 from edge_runtime.messages import Candidate, Context, Entity, Escalation, Reply
+from tests.endpoint import Endpoint
 
 ID = "ab" * 16
 ESCALATION = Escalation(
@@ -28,72 +25,6 @@ ESCALATION = Escalation(
         entities=[Entity(8, 18, "PERSON", "<PERSON_1>", 0.99)],
     ),
 )
-COMPLETION = {
-    "id": "x",
-    "object": "chat.completion",
-    "created": 0,
-    "model": "tiny-1",
-    "choices": [
-        {"index": 0, "finish_reason": "stop",
-         "message": {"role": "assistant", "content": "<PERSON_1> was tired."}}
-    ],
-    "usage": {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110},
-}  # fmt: skip
-
-
-class Endpoint(ThreadingHTTPServer):
-    """An OpenAI-compatible endpoint that answers as it is told."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.requests: list[tuple[str, dict[str, str], dict[str, Any]]] = []
-        self.status = 200
-        self.headers: dict[str, str] = {}
-        self.body = json.dumps(COMPLETION).encode()
-        self.go = threading.Event()
-        self.go.set()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/v1"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Endpoint
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        self.server.requests.append((self.path, headers, body))
-        self.server.go.wait(30)
-        self.send_response(self.server.status)
-        for name, value in self.server.headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(self.server.body)))
-        self.end_headers()
-        self.wfile.write(self.server.body)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-    def handle(self) -> None:
-        # a client that gave up, as it should
-        with contextlib.suppress(ConnectionError):
-            super().handle()
-
-
-@pytest.fixture
-def endpoint() -> Iterator[Endpoint]:
-    with Endpoint() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield server
-        server.go.set()
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
@@ -299,6 +230,18 @@ def test_plain_http_stays_on_this_machine_unless_allowed() -> None:
     make_llm("http://localhost:11434/v1", model="m", environ={}).close()
 
 
-def test_a_model_must_be_named() -> None:
+def test_the_only_model_of_an_endpoint_needs_no_name(endpoint: Endpoint) -> None:
+    llm = make_llm(endpoint.url, environ={})
+    assert llm.name == "tiny-1"
+    llm.close()
+
+
+def test_among_several_models_one_must_be_named(endpoint: Endpoint) -> None:
+    endpoint.models = ["small", "large"]
+    with pytest.raises(ConfigError, match="small, large; name one with --model"):
+        make_llm(endpoint.url, environ={})
+
+
+def test_an_endpoint_without_a_list_needs_a_name() -> None:
     with pytest.raises(ConfigError, match="--model"):
-        make_llm("http://localhost/v1", environ={})
+        make_llm("http://127.0.0.1:1/v1", environ={})

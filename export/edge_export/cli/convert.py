@@ -41,9 +41,11 @@ def convert(
         return
     report = manifest.report
     sizes, parity = report["size_bytes"], report["int8_against_fp32"]
+    same = parity["agreement"]
     print(
         f"{output}: {manifest.name} for {manifest.target}, "
         f"{sizes['fp32'] / 1e6:.1f} -> {sizes['int8'] / 1e6:.1f} MB, "
-        f"cosine to fp32 {parity['cosine']:.4f}, same best {parity['agreement']:.1%}, "
+        f"cosine to fp32 {parity['cosine']:.4f}, "
+        f"{'' if same is None else f'same best label {same:.1%}, '}"
         f"{report['latency_ms']['fp32']:.2f} -> {report['latency_ms']['int8']:.2f} ms"
     )

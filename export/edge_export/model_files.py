@@ -1,0 +1,110 @@
+"""What the files beside a model's weights say: pooling, licence, and whether the weights are safe."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from edge_runtime.bundles.derive import read_json
+from edge_runtime.bundles.manifest import Pooling
+from edge_runtime.errors import BundleError, ConfigError, UnsupportedTaskError
+
+# the only names that transformers reads before it turns to pickled weights
+_SAFE = ("model.safetensors", "model.safetensors.index.json")
+_PICKLED = (".bin", ".pt", ".pth", ".ckpt")
+_TOKENIZERS = {"tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "tokenizer.model"}
+# steps of sentence-transformers that the device does as well
+_MODULES = ("Transformer", "Pooling", "Normalize")
+
+
+def find_file(reference: str, name: str, revision: str | None) -> Path | None:
+    """Return a file of a model directory or hub id, None if the model has no such file."""
+    if Path(reference).is_dir():
+        path = Path(reference) / name
+        return path if path.is_file() else None
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError
+
+    try:
+        return Path(hf_hub_download(reference, name, revision=revision))
+    except EntryNotFoundError:
+        return None
+
+
+def check_directory(directory: Path) -> None:
+    """Look for what every model directory has.
+
+    Raises:
+        ConfigError: no config or no tokenizer.
+    """
+    names = {path.name for path in directory.iterdir()}
+    if "config.json" not in names:
+        raise ConfigError(f"{directory} has no config.json; save the model with save_pretrained")
+    if not names & _TOKENIZERS:
+        raise ConfigError(f"{directory} has no tokenizer; save it there with save_pretrained")
+
+
+def check_weights(reference: str, revision: str | None) -> None:
+    """Refuse a model of which a pickle would be read.
+
+    Raises:
+        ConfigError: no safetensors weights under the name that transformers looks for.
+    """
+    if any(find_file(reference, name, revision) for name in _SAFE):
+        return
+    local = Path(reference)
+    if local.is_dir() and not any(path.suffix in _PICKLED for path in local.iterdir()):
+        raise ConfigError(
+            f"{reference} has no {_SAFE[0]}; save the model again with save_pretrained"
+        )
+    raise ConfigError(
+        f"{reference} has no {_SAFE[0]}, only pickled weights, which can run code when they are "
+        "read; convert them to safetensors first"
+    )
+
+
+def declared_pooling(reference: str, revision: str | None) -> Pooling:
+    """Return how sentence-transformers pools this model, "mean" where nothing is declared.
+
+    Raises:
+        UnsupportedTaskError: it pools otherwise, or adds a layer that the device does not run.
+        ConfigError: a file that says so cannot be read.
+    """
+    modules = find_file(reference, "modules.json", revision)
+    if modules is not None:
+        text = modules.read_text(encoding="utf-8")
+        kinds = {kind.rsplit(".", 1)[-1] for kind in re.findall(r'"type"\s*:\s*"([^"]+)"', text)}
+        if extra := sorted(kinds - set(_MODULES)):
+            raise UnsupportedTaskError(
+                f"{reference} adds {', '.join(extra)} after the encoder, which does not run here"
+            )
+    path = find_file(reference, "1_Pooling/config.json", revision)
+    if path is None:
+        return "mean"
+    try:
+        declared = read_json(path)
+    except BundleError as exc:
+        raise ConfigError(str(exc)) from exc
+    modes = {
+        key.removeprefix("pooling_mode_")
+        for key, value in declared.items()
+        if key.startswith("pooling_mode_") and value is True
+    }
+    if modes == {"cls_token"}:
+        return "cls"
+    if modes == {"mean_tokens"}:
+        return "mean"
+    raise UnsupportedTaskError(
+        f"{reference} pools by {', '.join(sorted(modes)) or 'nothing'}; mean and cls run here"
+    )
+
+
+def declared_licence(reference: str, revision: str | None) -> str | None:
+    """Return the licence in the front matter of the model card, if there is one."""
+    card = find_file(reference, "README.md", revision)
+    if card is None:
+        return None
+    text = card.read_text(encoding="utf-8", errors="replace")
+    front = re.match(r"---\s*\n(.*?)\n---", text, re.DOTALL)
+    found = front and re.search(r"^license:\s*[\"']?([\w.-]+)", front.group(1), re.MULTILINE)
+    return found.group(1) if found else None

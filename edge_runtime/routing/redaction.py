@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bisect
 import ipaddress
+import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -33,6 +35,16 @@ class _Finding:
     kind: str
 
 
+@dataclass(frozen=True)
+class _Replacement:
+    """``start`` and ``end`` in the text; ``at`` is where the placeholder stands instead."""
+
+    start: int
+    end: int
+    at: int
+    name: str
+
+
 def redact(text: str, entities: Iterable[Entity]) -> Redacted:
     """Replace people's names and identifying numbers; equal values share a placeholder.
 
@@ -40,24 +52,20 @@ def redact(text: str, entities: Iterable[Entity]) -> Redacted:
     placeholder as text.
     """
     entities = list(entities)
-    findings = _resolve(text, entities)
-    placeholders: dict[str, str] = {}
-    by_value: dict[tuple[str, str], str] = {}
+    names = _Names(text)
     parts: list[str] = []
-    moved: list[tuple[_Finding, int, str]] = []
-    position = 0
-    for finding in findings:
-        value = text[finding.start : finding.end]
-        key = (finding.kind, value.casefold())
-        if key not in by_value:
-            by_value[key] = _fresh(finding.kind, text, placeholders)
-            placeholders[by_value[key]] = value
-        parts.append(text[position : finding.start])
-        moved.append((finding, sum(map(len, parts)), by_value[key]))
-        parts.append(by_value[key])
+    replacements: list[_Replacement] = []
+    position = length = 0
+    for finding in _findings(text, entities):
+        between = text[position : finding.start]
+        name = names.placeholder(finding.kind, text[finding.start : finding.end])
+        parts += [between, name]
+        at = length + len(between)
+        replacements.append(_Replacement(finding.start, finding.end, at, name))
+        length = at + len(name)
         position = finding.end
     redacted = "".join([*parts, text[position:]])
-    return Redacted(redacted, placeholders, list(_moved(entities, moved)))
+    return Redacted(redacted, names.values, list(_moved(entities, replacements)))
 
 
 def restore(text: str, placeholders: dict[str, str]) -> str:
@@ -70,47 +78,73 @@ def restore(text: str, placeholders: dict[str, str]) -> str:
     return pattern.sub(lambda match: by_name[(match[1] or match[2]).upper()], text)
 
 
-def _fresh(kind: str, text: str, taken: dict[str, str]) -> str:
-    number = 1
-    while f"<{kind}_{number}>" in taken or f"{kind}_{number}" in text.upper():
-        number += 1
-    return f"<{kind}_{number}>"
+class _Names:
+    """Gives placeholders to values; none that the text already holds."""
+
+    def __init__(self, text: str) -> None:
+        self.values: dict[str, str] = {}
+        self._by_value: dict[tuple[str, str], str] = {}
+        self._last: dict[str, int] = {}
+        self._text = text.upper()
+
+    def placeholder(self, kind: str, value: str) -> str:
+        key = (kind, value.casefold())
+        if key not in self._by_value:
+            number = self._last.get(kind, 0) + 1
+            while f"{kind}_{number}" in self._text:
+                number += 1
+            self._last[kind] = number
+            self._by_value[key] = f"<{kind}_{number}>"
+            self.values[self._by_value[key]] = value
+        return self._by_value[key]
 
 
-def _moved(entities: list[Entity], moved: list[tuple[_Finding, int, str]]) -> Iterator[Entity]:
+def _moved(entities: list[Entity], replacements: list[_Replacement]) -> Iterator[Entity]:
+    ends = [each.end for each in replacements]
     for entity in entities:
-        hit = next((m for m in moved if m[0].start < entity.end and entity.start < m[0].end), None)
-        if hit is not None:
-            _, start, name = hit
-            yield Entity(start, start + len(name), entity.label, name, entity.score)
+        # the first replacement that ends behind the entity's start, and the one before it
+        index = bisect.bisect_right(ends, entity.start)
+        if index < len(replacements) and replacements[index].start < entity.end:
+            hit = replacements[index]
+            end = hit.at + len(hit.name)
+            yield Entity(hit.at, end, entity.label, hit.name, entity.score)
             continue
-        shift = sum(
-            len(name) - (finding.end - finding.start)
-            for finding, _, name in moved
-            if finding.end <= entity.start
-        )
+        shift = 0
+        if index:
+            before = replacements[index - 1]
+            shift = before.at + len(before.name) - before.end
         start, end = entity.start + shift, entity.end + shift
         yield Entity(start, end, entity.label, entity.text, entity.score)
 
 
-def _resolve(text: str, entities: list[Entity]) -> list[_Finding]:
-    """Return findings in order without overlap; patterns win over names, longer over shorter."""
+def _findings(text: str, entities: list[Entity]) -> Iterator[_Finding]:
+    """Yield what has to go, in order and without overlap.
+
+    Where findings overlap, the more specific kind has the characters, and what is left of the
+    other goes as well.
+    """
     found = [
-        _Finding(match.start(), match.start() + length, kind)
-        for kind, pattern, measure in _PATTERNS
-        for match in pattern.finditer(text)
-        if (length := measure(match.group()))
-    ]
-    names = [
         _Finding(entity.start, entity.end, _ENTITY_LABELS[entity.label])
         for entity in entities
         if entity.label in _ENTITY_LABELS
     ]
-    kept: list[_Finding] = []
-    for finding in [*found, *names]:
-        if all(finding.end <= other.start or other.end <= finding.start for other in kept):
-            kept.append(finding)
-    return sorted(kept, key=lambda finding: finding.start)
+    found += [
+        _Finding(match.start(), match.start() + length, kind)
+        for kind, pattern, measure in reversed(_PATTERNS)
+        for match in pattern.finditer(text)
+        if (length := measure(match.group()))
+    ]
+    owners = [-1] * len(text)
+    for number, finding in enumerate(found):
+        owners[finding.start : finding.end] = [number] * (finding.end - finding.start)
+    start = 0
+    for number, run in itertools.groupby(owners):
+        end = start + sum(1 for _ in run)
+        piece = text[start:end]
+        if number >= 0 and any(char.isalnum() for char in piece):
+            left = start + len(piece) - len(piece.lstrip())
+            yield _Finding(left, left + len(piece.strip()), found[number].kind)
+        start = end
 
 
 def _luhn(value: str) -> int:

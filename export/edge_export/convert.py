@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 import tempfile
 import time
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
@@ -23,7 +25,7 @@ from edge_export.source import SourceModel, inspect_source
 from edge_runtime.bundles.derive import max_length_of
 from edge_runtime.bundles.manifest import FORMAT, Graph, Manifest, Source
 from edge_runtime.bundles.store import Bundle
-from edge_runtime.errors import BundleError, ConfigError
+from edge_runtime.errors import BundleError, ConfigError, EdgeError
 from edge_runtime.tasks.encoder import Encoder
 
 # fp32 ONNX is the same arithmetic in another order, so this is relative to the largest output
@@ -62,6 +64,7 @@ def convert(  # noqa: PLR0913 - the options of the command
     source = inspect_source(model, task, revision=revision, head_name=head)
     manifest = _manifest(source, profile, name or source.name)
     with (
+        _disk_errors(model),
         tempfile.TemporaryDirectory(prefix="edge-export-") as work,
         tqdm(total=5, desc="convert", bar_format="{desc:<20} {bar} {n_fmt}/{total_fmt}") as bar,
     ):
@@ -90,6 +93,16 @@ def convert(  # noqa: PLR0913 - the options of the command
             manifest, report={**report, "past_tolerance": drop} if drop else report
         )
         return write_bundle(int8, manifest, output, force=force)
+
+
+@contextlib.contextmanager
+def _disk_errors(model: str) -> Iterator[None]:
+    try:
+        yield
+    except EdgeError:  # some are also an OSError
+        raise
+    except OSError as exc:
+        raise ConfigError(f"{model} cannot be converted: {exc}") from exc
 
 
 def _step(bar: tqdm[NoReturn], title: str) -> None:

@@ -1,4 +1,4 @@
-"""What the files beside a model's weights say: pooling, licence, and whether the weights are safe."""
+"""What a model's files say without loading it: safe weights or pickles, pooling, licence."""
 
 from __future__ import annotations
 

@@ -31,6 +31,7 @@ def export_onnx(source: SourceModel, directory: Path) -> None:
     """
     raw = directory.with_name(f"{directory.name}-raw")
     with quiet():
+        from huggingface_hub.constants import HF_HUB_CACHE
         from optimum.exporters.onnx import main_export
         from transformers import AutoTokenizer
 
@@ -55,6 +56,7 @@ def export_onnx(source: SourceModel, directory: Path) -> None:
                 opset=OPSET,
                 revision=source.revision or "main",
                 library_name="transformers",
+                cache_dir=HF_HUB_CACHE,  # optimum's own default does not read HF_HUB_CACHE
                 do_validation=False,
             )
         except Exception as exc:  # safetensors, torch and optimum have no common class

@@ -130,9 +130,9 @@ def _feeds(window: Window) -> Mapping[str, npt.NDArray[np.int64]]:
 def _of_head(head: Head, value: npt.NDArray[np.generic]) -> Floats:
     """Return what the device makes of the output: an embedding is pooled over its tokens."""
     array = value.astype(np.float64)
-    if head.pooling == "cls":
-        return array[0]
-    return array.mean(axis=0) if head.pooling == "mean" else array
+    if head.pooling == "none":
+        return array
+    return np.asarray(array[0] if head.pooling == "cls" else array.mean(axis=0))
 
 
 def _agreement(head: Head, pairs: list[tuple[Floats, Floats]]) -> float:

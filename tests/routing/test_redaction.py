@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -100,3 +102,22 @@ def test_redaction_is_reversible_for_any_text(text: str) -> None:
 def test_no_value_that_was_found_is_left_over(text: str) -> None:
     found = redact(text, [])
     assert not any(value in found.text for value in found.placeholders.values())
+
+
+def test_a_name_that_runs_into_an_address_is_taken_out_whole() -> None:
+    text = "ask Ada ada@example.org today"
+    found = redact(text, [_entity(text, "Ada ada@example.org")])
+    assert found.text == "ask <PERSON_1> <EMAIL_1> today"
+    assert restore(found.text, found.placeholders) == text
+
+
+def test_thousands_of_values_are_no_more_work_than_their_number() -> None:
+    text = " ".join(f"a{number}@b.io" for number in range(5000))
+    entities = [
+        Entity(match.start(), match.end(), "LOCATION", match.group(), 0.9)
+        for match in re.finditer(r"io", text)
+    ]
+    found = redact(text, entities)
+    assert found.counts() == ["EMAIL:5000"]
+    assert restore(found.text, found.placeholders) == text
+    assert all(found.text[e.start : e.end] == e.text for e in found.entities)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -29,6 +30,9 @@ def train(
     check_output(output, force=force)
     settings = load_recipe(recipe)
 
+    # threads that spin at OpenMP's barriers make a shared machine ten times slower; torch reads
+    # this when it is loaded
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     with needs_extra():
         import torch
 

@@ -92,6 +92,12 @@ pieces = st.one_of(
 )
 
 
+@given(st.text("DE89 \u212a\u017f\u0663370400²½-@.:", max_size=60))
+def test_no_look_alike_of_a_letter_or_digit_crashes_a_check(text: str) -> None:
+    found = redact(text, [])
+    assert restore(found.text, found.placeholders) == text
+
+
 @given(st.lists(pieces, max_size=8).map(" ".join))
 def test_redaction_is_reversible_for_any_text(text: str) -> None:
     found = redact(text, [])

@@ -16,7 +16,9 @@ def print_answer(answer: Answer, *, as_json: bool) -> None:
     elif answer.error is not None:
         print(f"error: {answer.error.message}", file=sys.stderr)
     else:
-        _write(f"{headline(answer)}\n  {details(answer)}")
+        # what a large model wrote keeps its lines
+        text = (answer.result or {}).get("text") if answer.source == "cloud" else None
+        _write(f"{text or headline(answer)}\n  {details(answer)}")
 
 
 def headline(answer: Answer) -> str:

@@ -16,7 +16,8 @@ class OwnerPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``privacy``: ``local`` lets nothing leave, ``redact`` the text without names and numbers that
     identify people, ``cloud`` the text as it is. ``deadline_ms`` is the longest wait for the large
     model, ``max_cost_usd`` the most that one answer may cost (None: no limit),
-    ``max_local_error`` the error that local answers may have where the bundle has no guarantee.
+    ``max_local_error`` the error that local answers may have: a bundle's guarantee counts if its
+    alpha is no larger, else an answer needs a confidence of ``1 - max_local_error``.
     """
 
     privacy: Privacy = "redact"

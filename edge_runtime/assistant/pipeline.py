@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 import edge_runtime
-from edge_runtime.assistant.local import LOCAL_TASKS, answer_locally
+from edge_runtime.assistant.local import open_local
 from edge_runtime.assistant.pending import Pending
 from edge_runtime.assistant.reading import Reading, read
 from edge_runtime.bundles.store import Bundle
@@ -48,11 +48,13 @@ class Assistant:
     ) -> None:
         self.bundle = bundle
         self.policy = policy or OwnerPolicy()
-        self._encoder = Encoder(bundle, threads=threads)
+        encoder = Encoder(bundle, threads=threads) if bundle.manifest.heads else None
+        self._local_tasks = open_local(bundle, encoder, threads)
+        self._encoder = encoder
         self._new_id = new_id
         # `ask` needs to know what is meant; a bundle without such a head serves single tasks only
         ask = ("ask",) if "intent" in bundle.manifest.heads else ()
-        self.tasks: tuple[str, ...] = (*ask, *LOCAL_TASKS)
+        self.tasks: tuple[str, ...] = (*ask, *self._local_tasks)
 
     def begin(self, request: Request) -> Answer | Pending:
         """Answer on the device, or prepare what a worker has to be asked.
@@ -63,13 +65,15 @@ class Assistant:
             UnsupportedTaskError: the bundle has no head for this task.
         """
         if request.task not in self.tasks:
+            name = self.bundle.manifest.name
             raise BadRequestError(
-                f"unknown task {request.task!r}; this node knows {', '.join(self.tasks)}"
+                f"unknown task {request.task!r}; with the bundle {name!r} this node knows "
+                f"{', '.join(self.tasks)}"
             )
         check_text(request.text)
         started = time.perf_counter()
-        if request.task != "ask":
-            return _timed(answer_locally(self._encoder, request), started)
+        if request.task != "ask" or self._encoder is None:
+            return _timed(self._local_tasks[request.task](request), started)
         policy = effective(self.policy, request.policy)
         reading = read(self._encoder, request.text)
         decision = decide(

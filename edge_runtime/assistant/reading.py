@@ -17,7 +17,7 @@ from edge_runtime.tasks.tagging import tag
 
 @dataclass(frozen=True)
 class Reading:
-    """Intent and confidence; sentiment and entities if the bundle has the heads.
+    """Intent and confidence; slots, sentiment and entities if the bundle has the heads.
 
     ``confidence`` is the probability that the intent is a right and sufficient answer: for a text
     that is out of scope, that this is a mistake; for one that needs the large model, 0.
@@ -29,6 +29,7 @@ class Reading:
     calibration: Calibration | None
     sentiment: Candidate | None
     entities: list[Entity]
+    slots: list[Entity] | None = None
 
     def result(self) -> dict[str, Any]:
         """Return the ``result`` of a local answer."""
@@ -37,6 +38,8 @@ class Reading:
             "candidates": msgspec.to_builtins(self.intent.candidates),
             "entities": msgspec.to_builtins(self.entities),
         }
+        if self.slots is not None:
+            result["slots"] = msgspec.to_builtins(self.slots)
         if self.sentiment is not None:
             result["sentiment"] = self.sentiment.label
         return result
@@ -66,6 +69,7 @@ def read(encoder: Encoder, text: str) -> Reading:
         calibration=calibration,
         sentiment=_sentiment(manifest.heads.get("sentiment"), encoding),
         entities=_entities(manifest.heads.get("entities"), encoding),
+        slots=_slots(manifest.heads.get("slots"), encoding),
     )
 
 
@@ -77,3 +81,7 @@ def _sentiment(head: Head | None, encoding: Encoding) -> Candidate | None:
 
 def _entities(head: Head | None, encoding: Encoding) -> list[Entity]:
     return [] if head is None else tag("entities", head, encoding)
+
+
+def _slots(head: Head | None, encoding: Encoding) -> list[Entity] | None:
+    return None if head is None else tag("slots", head, encoding)

@@ -19,19 +19,40 @@ from edge_runtime.bundles.manifest import (
 )
 from edge_runtime.errors import BundleError, UnsupportedTaskError
 
-# from the class name of the model: (suffix, task, head type, head name, output name)
-_BY_ARCHITECTURE: list[tuple[str, Task, HeadType, str, str]] = [
-    ("ForSequenceClassification", "text-classification", "classification", "labels", "logits"),
-    ("ForTokenClassification", "token-classification", "tagging", "entities", "logits"),
-    ("Model", "feature-extraction", "embedding", "embedding", "last_hidden_state"),
+# from the class name of the model: what its last part means
+_TASKS: list[tuple[str, Task]] = [
+    ("ForSequenceClassification", "text-classification"),
+    ("ForTokenClassification", "token-classification"),
+    ("ForQuestionAnswering", "question-answering"),
+    ("ForCausalLM", "text-generation"),
+    ("LMHeadModel", "text-generation"),
+    ("ForConditionalGeneration", "summarization"),
+    ("MTModel", "translation"),
+    ("Model", "feature-extraction"),
 ]
+# head type, head name, output name; a task that makes text has no heads
+_HEADS: dict[Task, tuple[HeadType, str, str]] = {
+    "text-classification": ("classification", "labels", "logits"),
+    "token-classification": ("tagging", "entities", "logits"),
+    "question-answering": ("span", "answer", "start_logits"),
+    "feature-extraction": ("embedding", "embedding", "last_hidden_state"),
+}
 _GRAPH_FILES = [
     "model.onnx",
     "onnx/model.onnx",
     "model_quantized.onnx",
     "onnx/model_quantized.onnx",
 ]
-_LONGEST = 512
+# tokens, where the model itself would read more: an encoder's windows, and a board's KV cache
+LONGEST: dict[Task, int] = {
+    "text-classification": 512,
+    "token-classification": 512,
+    "question-answering": 512,
+    "feature-extraction": 512,
+    "text-generation": 2048,
+    "summarization": 1024,
+    "translation": 512,
+}
 
 
 def derive_manifest(directory: Path) -> Manifest:
@@ -45,47 +66,64 @@ def derive_manifest(directory: Path) -> Manifest:
     file = next((name for name in _GRAPH_FILES if (directory / name).is_file()), None)
     if file is None:
         raise BundleError(f"{directory} has no ONNX file ({', '.join(_GRAPH_FILES)})")
-    architecture = (config.get("architectures") or [""])[0]
-    task, name, head = head_of(architecture, config, _pooling(directory))
+    task = task_of((config.get("architectures") or [""])[0])
+    if task in {"summarization", "translation"}:
+        raise UnsupportedTaskError(
+            f"{directory} is an encoder-decoder without bundle.json; convert its model with "
+            "edge-export"
+        )
     return Manifest(
         format=FORMAT,
         name=directory.resolve().name,
         version="unverified",
         task=task,
-        heads={name: head},
+        heads=heads_of(task, config, _pooling(directory)),
         source=Source(model=str(config.get("_name_or_path") or directory.name)),
-        graph=Graph(file=file, form="as found", opset=0),
-        max_length=max_length_of(config),
+        graph=Graph(
+            file=file,
+            form="as found",
+            opset=0,
+            kv_cache="growing" if task == "text-generation" else "none",
+        ),
+        max_length=max_length_of(config, longest=LONGEST[task]),
     )
 
 
-def head_of(
-    architecture: str, config: dict[str, Any], pooling: Pooling = "mean"
-) -> tuple[Task, str, Head]:
-    """Return task, head name and head for a transformers class name and its config.
+def task_of(architecture: str) -> Task:
+    """Return the task of a transformers class.
 
     Raises:
-        UnsupportedTaskError: no task for this class.
+        UnsupportedTaskError: none that runs here.
     """
-    for suffix, task, kind, name, output in _BY_ARCHITECTURE:
-        if not architecture.endswith(suffix):
-            continue
-        if kind == "embedding":
-            return task, name, Head(type=kind, output=output, pooling=pooling)
-        by_id = {int(key): str(label) for key, label in (config.get("id2label") or {}).items()}
-        labels = [by_id[index] for index in sorted(by_id)]
-        multi = config.get("problem_type") == "multi_label_classification"
-        return task, name, Head(type=kind, output=output, labels=labels, multi_label=multi)
+    for suffix, task in _TASKS:
+        if architecture.endswith(suffix):
+            return task
     raise UnsupportedTaskError(f"no task is known for the architecture {architecture!r}")
 
 
-def max_length_of(config: dict[str, Any]) -> int:
-    """Return the number of tokens that the model can read at once, at most 512."""
-    positions = int(config.get("max_position_embeddings") or _LONGEST)
+def heads_of(task: Task, config: dict[str, Any], pooling: Pooling = "mean") -> dict[str, Head]:
+    """Return the heads of a model for a task, by name, from its HF config."""
+    if task not in _HEADS:
+        return {}
+    kind, name, output = _HEADS[task]
+    if kind == "embedding":
+        return {name: Head(type=kind, output=output, pooling=pooling)}
+    if kind == "span":
+        return {name: Head(type=kind, output=output)}
+    by_id = {int(key): str(label) for key, label in (config.get("id2label") or {}).items()}
+    labels = [by_id[index] for index in sorted(by_id)]
+    multi = config.get("problem_type") == "multi_label_classification"
+    return {name: Head(type=kind, output=output, labels=labels, multi_label=multi)}
+
+
+def max_length_of(config: dict[str, Any], *, longest: int) -> int:
+    """Return the number of tokens that the model can read at once, at most ``longest``."""
+    known = (config.get(key) for key in ("max_position_embeddings", "n_positions"))
+    positions = int(next((value for value in known if value), longest))
     # RoBERTa's table begins after the padding index
     if config.get("model_type") in {"roberta", "xlm-roberta", "camembert"}:
         positions -= int(config.get("pad_token_id") or 0) + 1
-    return min(positions, _LONGEST)
+    return min(positions, longest)
 
 
 def read_json(path: Path) -> dict[str, Any]:

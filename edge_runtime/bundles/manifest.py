@@ -13,7 +13,7 @@ from edge_runtime.errors import BundleError
 FILE_NAME = "bundle.json"
 FORMAT = 1
 
-HeadType = Literal["classification", "tagging", "embedding"]
+HeadType = Literal["classification", "tagging", "embedding", "span"]
 Pooling = Literal["mean", "cls", "none"]
 Task = Literal[
     "text-classification",
@@ -40,7 +40,8 @@ class Head(msgspec.Struct, frozen=True, omit_defaults=True):
     ``labels`` name the logits in order (``O``, ``B-…``, ``I-…`` for tagging). ``out_of_scope`` is
     the label for texts that none of the others fits; ``needs_large_model`` are labels that the
     model recognises but that take free text to answer. ``pooling`` turns token vectors into one,
-    where the graph does not do so itself.
+    where the graph does not do so itself. A ``span`` head, which answers questions, has two
+    outputs: ``output`` holds the logits of the start, ``end_logits`` those of the end.
     """
 
     type: HeadType
@@ -58,7 +59,10 @@ class Calibration(msgspec.Struct, frozen=True):
     ``weights`` and ``bias`` are of a logistic model over ``features`` of the logits, fitted on one
     half of ``evaluation``; ``threshold`` was tested on the other half (``n`` samples): answers at
     or above it are wrong with probability at most ``alpha``, with certainty ``1 - delta``. It is
-    None when no threshold passed: then the head carries no guarantee.
+    None when no threshold passed: then the head carries no guarantee. Of the ``n`` samples
+    ``accepted`` lay at or above it and ``errors`` of these were wrong, so that the bound can be
+    computed again. ``temperature`` divides the logits so that their softmax is calibrated (Guo et
+    al. 2017). ``auroc`` is None where every answer was right, or every one wrong.
     """
 
     features: list[str]
@@ -69,8 +73,23 @@ class Calibration(msgspec.Struct, frozen=True):
     n: int
     threshold: float | None
     coverage: float
-    auroc: float
+    auroc: float | None
     evaluation: str
+    accepted: int | None = None
+    errors: int | None = None
+    temperature: float | None = None
+
+
+class Signature(msgspec.Struct, frozen=True):
+    """Who vouches for the manifest, and by its hashes for every file; values are base64.
+
+    ``public_key`` are the 32 bytes of the Ed25519 key (RFC 8032), ``value`` the 64 of the signature
+    over the manifest without this field.
+    """
+
+    algorithm: str
+    public_key: str
+    value: str
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -85,12 +104,16 @@ class Graph(msgspec.Struct, frozen=True, omit_defaults=True):
     """The form of the ONNX graph, and what a session has to do about it.
 
     ``optimization`` is the session's level: ``basic`` for a graph that is fused already.
-    ``token_types`` says what the input ``token_type_ids`` means.
+    ``token_types`` says what the input ``token_type_ids`` means. ``kv_cache`` of a decoder:
+    ``shared`` when past and present may be one buffer, ``growing`` when the present is a new one.
+    ``encoder`` is the other graph of an encoder-decoder, whose outputs the decoder takes.
     """
 
     file: str
     form: str
     opset: int
+    encoder: str | None = None
+    kv_cache: Literal["none", "shared", "growing"] = "none"
     optimization: Literal["basic", "all"] = "all"
     token_types: Literal["zero", "case"] = "zero"
 
@@ -114,6 +137,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     report: dict[str, Any] = {}
     calibration: dict[str, Calibration] = {}
     versions: dict[str, str] = {}
+    signature: Signature | None = None
 
     def head(self, kind: HeadType, name: str | None = None) -> tuple[str, Head]:
         """Return the named head, or the first of this type.

@@ -7,7 +7,7 @@ import typer
 import edge_runtime
 from edge_runtime.cli.ask import ask
 from edge_runtime.cli.doctor import doctor
-from edge_runtime.cli.local import classify, embed, summarize, tag
+from edge_runtime.cli.local import answer, classify, embed, generate, summarize, tag, translate
 from edge_runtime.cli.models import models
 from edge_runtime.cli.run import make_app, run_app
 from edge_runtime.cli.serve import serve
@@ -33,7 +33,9 @@ def _options(
     pass
 
 
-for verb in (ask, classify, tag, embed, summarize, serve, doctor):
+for verb in (
+    ask, classify, tag, embed, summarize, answer, generate, translate, serve, doctor,
+):  # fmt: skip
     app.command()(verb)
 app.add_typer(models, name="models")
 

@@ -1,4 +1,4 @@
-"""``classify``, ``tag``, ``embed``, ``summarize``: answered on this device, always."""
+"""The verbs of the tasks that are answered on this device, always."""
 
 from __future__ import annotations
 
@@ -11,12 +11,22 @@ from edge_runtime.cli.answering import answer_all, open_assistant
 from edge_runtime.cli.options import BundleOption, Json, Text
 from edge_runtime.cli.settings import load_settings
 from edge_runtime.cli.texts import read_texts
-from edge_runtime.errors import EdgeError
+from edge_runtime.errors import EdgeError, UnsupportedTaskError
 from edge_runtime.messages import Answer, Request
 
 Head = Annotated[
     str | None, typer.Option("--head", help="The bundle's head; the first fitting one if left out.")
 ]
+
+MaxTokens = Annotated[int | None, typer.Option(min=1, help="How many tokens to write at most.")]
+
+# the bundle for a verb that the default one does not know
+_MADE_FOR = {
+    "answer": "question-answering",
+    "generate": "text-generation",
+    "summarize": "summarization",
+    "translate": "translation",
+}
 
 
 def classify(
@@ -49,6 +59,33 @@ def summarize(
     _run("summarize", texts, bundle, {"sentences": sentences}, as_json=as_json)
 
 
+def answer(
+    question: Annotated[str, typer.Argument(help="The question.")],
+    context: Annotated[
+        str, typer.Option("--context", help="The text to look in, or - for standard input.")
+    ] = "-",
+    bundle: BundleOption = None,
+    as_json: Json = False,
+) -> None:
+    """Find the words of a text that answer a question; takes a question-answering bundle."""
+    texts = read_texts(context, whole=True)
+    _run("answer", texts, bundle, {"question": question}, as_json=as_json)
+
+
+def generate(
+    text: Text, bundle: BundleOption = None, max_tokens: MaxTokens = None, as_json: Json = False
+) -> None:
+    """Continue a text; takes a text-generation bundle."""
+    _run("generate", read_texts(text), bundle, {"max_tokens": max_tokens}, as_json=as_json)
+
+
+def translate(
+    text: Text, bundle: BundleOption = None, max_tokens: MaxTokens = None, as_json: Json = False
+) -> None:
+    """Translate a text; takes a translation bundle."""
+    _run("translate", read_texts(text), bundle, {"max_tokens": max_tokens}, as_json=as_json)
+
+
 def _run(
     task: str,
     texts: Iterable[str | EdgeError],
@@ -59,10 +96,22 @@ def _run(
 ) -> None:
     assistant = open_assistant(load_settings(), bundle)
 
-    def answer(request: Request) -> Answer:
-        answered = assistant.begin(request)
-        assert isinstance(answered, Answer), "these tasks never escalate"  # noqa: S101
-        return answered
+    if task not in assistant.tasks:
+        name = assistant.bundle.manifest.name
+        made = _MADE_FOR.get(task)
+        raise UnsupportedTaskError(
+            f"bundle {name!r} does not {task}, but {', '.join(assistant.tasks)}"
+            + (
+                f"; make one that does: edge-export convert MODEL --task {made} -o DIR, then -m DIR"
+                if made
+                else ""
+            )
+        )
+
+    def answered(request: Request) -> Answer:
+        found = assistant.begin(request)
+        assert isinstance(found, Answer), "these tasks never escalate"  # noqa: S101
+        return found
 
     given = {name: value for name, value in options.items() if value is not None}
-    answer_all(texts, Request(text="", task=task, options=given), answer, as_json=as_json)
+    answer_all(texts, Request(text="", task=task, options=given), answered, as_json=as_json)

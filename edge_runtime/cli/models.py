@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
@@ -11,6 +12,9 @@ from edge_runtime.cli.options import Json
 from edge_runtime.cli.run import fail, make_app
 from edge_runtime.cli.settings import load_settings
 from edge_runtime.errors import EdgeError
+
+if TYPE_CHECKING:
+    from edge_runtime.bundles.signatures import Verification
 
 models = make_app("models", "The bundles on this device.")
 
@@ -76,22 +80,44 @@ def show(bundle: Reference = "assistant", as_json: Json = False) -> None:
                 if threshold is not None
                 else "no threshold passed, so no guarantee"
             )
-            print(f"  {promise}; n {calibration.n}, AUROC {calibration.auroc:.3f}")
+            auroc = "-" if calibration.auroc is None else f"{calibration.auroc:.3f}"
+            print(f"  {promise}; n {calibration.n}, AUROC {auroc}")
 
 
 @models.command("verify")
-def verify(bundle: Reference = "assistant", as_json: Json = False) -> None:
-    """Hash every file of a bundle and compare with its manifest."""
+def verify(
+    bundle: Reference = "assistant",
+    public_key: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="The public key that you trust (PEM)."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Hash every file of a bundle and compare with its manifest; with a key, check who signed."""
+    from edge_runtime.bundles.signatures import check
     from edge_runtime.bundles.store import Store
 
     store = Store(None)  # no cache: a check that was asked for reads every byte
     path = Store(load_settings().state_directory).find(bundle)
     opened = store.open(str(path))
-    count = len(opened.manifest.files)
+    found = check(opened, None if public_key is None else public_key.read_bytes())
     if as_json:
-        row = {"model": opened.model_name, "verified": opened.verified, "files": count}
-        print(msgspec.json.encode(row).decode())
-    elif opened.verified:
-        print(f"{opened.model_name}: {count} files are as the manifest says")
+        print(msgspec.json.encode(found).decode())
+    elif found.verified:
+        print("\n".join(verification_lines(found)))
     else:
         print(f"{opened.path}: no bundle.json, so there is nothing to compare with (unverified)")
+
+
+def verification_lines(found: Verification) -> list[str]:
+    """Return for people what was checked, and what was not."""
+    signature = {
+        "none": "not signed",
+        "untrusted": f"signed with key {found.public_key}, which was not checked against a trusted "
+        "key (--public-key)",
+        "trusted": f"signed with the trusted key {found.public_key}",
+    }[found.signature]
+    lines = [f"{found.model}: {found.files} files are as the manifest says", signature]
+    if found.unlisted:
+        lines.append(f"not in the manifest, so nothing covers them: {', '.join(found.unlisted)}")
+    return lines

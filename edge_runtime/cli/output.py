@@ -33,7 +33,8 @@ def headline(answer: Answer) -> str:
     if answer.task == "classify":
         return f"{result['label']} ({result['score']:.2f})"
     parts = [f"intent {result['intent']}"]
-    parts += [f"{e['text']} [{e['label']}]" for e in result.get("entities", [])]
+    spans = [*result.get("slots", []), *result.get("entities", [])]
+    parts += [f"{span['text']} [{span['label']}]" for span in spans]
     return "  ".join(parts)
 
 

@@ -51,7 +51,7 @@ class Session:
             raise BundleError(f"{path} cannot be loaded: {_first_line(exc)}") from exc
         self.inputs: list[str] = [node.name for node in self._session.get_inputs()]
         self.outputs: list[str] = [node.name for node in self._session.get_outputs()]
-        self._path = path
+        self.path = path
 
     def run(
         self, feeds: Mapping[str, Array], outputs: Sequence[str] | None = None
@@ -66,13 +66,83 @@ class Session:
             taken = {name: feeds[name] for name in self.inputs}
         except KeyError as exc:
             raise BundleError(
-                f"{self._path} wants an input {exc.args[0]!r} that this task does not give"
+                f"{self.path} wants an input {exc.args[0]!r} that this task does not give"
             ) from exc
         try:
             values = self._session.run(names, taken)
         except Exception as exc:
-            raise BundleError(f"{self._path} failed: {_first_line(exc)}") from exc
+            raise BundleError(f"{self.path} failed: {_first_line(exc)}") from exc
         return dict(zip(names, values, strict=True))
+
+    def input_shape(self, name: str) -> list[int | str | None]:
+        """Return the shape of an input; what is not fixed is a name, or None.
+
+        Raises:
+            BundleError: the graph has no such input.
+        """
+        for node in self._session.get_inputs():
+            if node.name == name:
+                return list(node.shape)
+        raise BundleError(f"{self.path} has no input {name!r}")
+
+    def binding(self) -> Binding:
+        """Return a binding, which keeps inputs and outputs in place from run to run."""
+        return Binding(self._session, self.path)
+
+
+class Buffer:
+    """Memory that a graph reads and writes in place; it may be that of an array, not a copy."""
+
+    def __init__(self, value: Array | ort.OrtValue) -> None:
+        if isinstance(value, np.ndarray):
+            value = ort.OrtValue.ortvalue_from_numpy(value)
+        self._value = value
+
+    def array(self) -> Array:
+        """Return the content as an array."""
+        return np.asarray(self._value.numpy())
+
+
+class Binding:
+    """Inputs and outputs of a session by name, bound once and used for many runs."""
+
+    def __init__(self, session: ort.InferenceSession, path: Path) -> None:
+        self._session = session
+        self._binding = session.io_binding()
+        self._path = path
+        self._outputs: list[str] = []
+
+    def feed(self, name: str, value: Array | Buffer) -> None:
+        """Bind an input."""
+        if isinstance(value, Buffer):
+            self._binding.bind_ortvalue_input(name, value._value)  # noqa: SLF001 - one module
+        else:
+            self._binding.bind_cpu_input(name, value)
+
+    def fetch(self, name: str, into: Buffer | None = None) -> None:
+        """Bind an output: to a buffer, or to new memory for the next run and those like it.
+
+        An output whose shape changes has to be fetched again before the run.
+        """
+        if into is None:
+            self._binding.bind_output(name)
+        else:
+            self._binding.bind_ortvalue_output(name, into._value)  # noqa: SLF001 - one module
+        if name not in self._outputs:
+            self._outputs.append(name)
+
+    def run(self) -> dict[str, Buffer]:
+        """Run once and return all bound outputs.
+
+        Raises:
+            BundleError: the graph fails.
+        """
+        try:
+            self._session.run_with_iobinding(self._binding)
+        except Exception as exc:
+            raise BundleError(f"{self._path} failed: {_first_line(exc)}") from exc
+        values = self._binding.get_outputs()
+        return {n: Buffer(value) for n, value in zip(self._outputs, values, strict=True)}
 
 
 def runtime_version() -> str:

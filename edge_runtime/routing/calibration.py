@@ -4,6 +4,10 @@ Learn-then-Test with a fixed sequence (Angelopoulos et al. 2021): thresholds are
 to loose with the exact binomial tail, and the last one before the first failure is taken. Answers
 at or above it are wrong with probability at most alpha, with certainty 1 - delta, on data like the
 calibration data.
+
+The test is that of Clopper and Pearson (1934): their upper bound of an error rate is the p at which
+``binomial_tail`` falls to delta, and the tail falls as p grows, so "tail at alpha <= delta" and
+"upper bound <= alpha" are the same statement (``upper_bound`` computes the second).
 """
 
 from __future__ import annotations
@@ -20,15 +24,26 @@ Booleans = npt.NDArray[np.bool_]
 _GRID = 200
 _RIDGE = 1e-3
 _NEWTON_STEPS = 50
+_BISECTIONS = 60
+_LOG_TEMPERATURE = math.log(100)
 
 
 @dataclass(frozen=True)
 class Threshold:
-    """``value`` is None when no threshold passed; ``coverage`` is the accepted share."""
+    """``value`` is None when no threshold passed.
+
+    Of ``n`` held-out samples ``accepted`` lie at or above it, and ``errors`` of these are wrong.
+    """
 
     value: float | None
-    coverage: float
     n: int
+    accepted: int
+    errors: int
+
+    @property
+    def coverage(self) -> float:
+        """The accepted share."""
+        return self.accepted / self.n if self.n else 0.0
 
 
 def fit_logistic(inputs: Floats, correct: Booleans) -> tuple[Floats, float]:
@@ -67,16 +82,14 @@ def learn_threshold(
     the confidence and chooses the grid, ``held_out`` must not have been and does the testing.
     """
     confidence, correct = held_out
-    passed: float | None = None
+    passed = Threshold(None, len(confidence), 0, 0)
     for value in _grid(*fitted, alpha=alpha, delta=delta):
-        accepted = confidence >= value
-        n = int(accepted.sum())
-        errors = int((~correct[accepted]).sum())
-        if n == 0 or binomial_tail(errors, n, alpha) > delta:
+        right = correct[confidence >= value]
+        errors = int((~right).sum())
+        if len(right) == 0 or binomial_tail(errors, len(right), alpha) > delta:
             break
-        passed = value
-    accepted = confidence >= passed if passed is not None else np.zeros(len(confidence), bool)
-    return Threshold(passed, float(accepted.mean()), len(confidence))
+        passed = Threshold(value, len(confidence), len(right), errors)
+    return passed
 
 
 def fewest_samples(alpha: float, delta: float) -> int:
@@ -95,12 +108,53 @@ def binomial_tail(errors: int, n: int, alpha: float) -> float:
     return min(1.0, math.exp(top) * math.fsum(math.exp(value - top) for value in logs))
 
 
+def upper_bound(errors: int, n: int, delta: float) -> float:
+    """Return the error rate that is exceeded with probability at most ``delta``.
+
+    The one-sided bound of Clopper and Pearson for ``errors`` among ``n`` samples, by bisection.
+    """
+    if errors >= n:
+        return 1.0
+    low, high = errors / n, 1.0
+    for _ in range(_BISECTIONS):
+        middle = 0.5 * (low + high)
+        if binomial_tail(errors, n, middle) > delta:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def fit_temperature(logits: Floats, truth: npt.NDArray[np.int_]) -> float:
+    """Return the T for which softmax(logits / T) gives the true labels the highest likelihood.
+
+    ``logits`` are ``[samples, labels]``, ``truth`` the indices ``[samples]`` of the labels (Guo et
+    al. 2017). The loss is convex in 1 / T: its slope is bisected, between T = 0.01 and T = 100,
+    which is where T ends when the samples have no mistakes, or nothing right.
+    """
+    own = logits[np.arange(len(truth)), truth]
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    low, high = -_LOG_TEMPERATURE, _LOG_TEMPERATURE
+    for _ in range(_BISECTIONS):
+        middle = 0.5 * (low + high)
+        weights = np.exp(shifted * np.exp(middle))
+        expected = (weights * logits).sum(axis=1) / weights.sum(axis=1)
+        if float((expected - own).mean()) > 0:
+            high = middle
+        else:
+            low = middle
+    return float(np.exp(-0.5 * (low + high)))
+
+
 def auroc(score: Floats, positive: Booleans) -> float:
-    """Return the probability that a positive scores higher than a negative, ties half."""
+    """Return the probability that a positive scores higher than a negative, ties half.
+
+    There has to be at least one of each.
+    """
     ordered = np.sort(score[~positive])
     below = np.searchsorted(ordered, score[positive], side="left")
     ties = np.searchsorted(ordered, score[positive], side="right") - below
-    return float((below + 0.5 * ties).mean() / max(len(ordered), 1))
+    return float((below + 0.5 * ties).mean() / len(ordered))
 
 
 def _grid(confidence: Floats, correct: Booleans, *, alpha: float, delta: float) -> list[float]:

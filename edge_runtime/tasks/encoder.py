@@ -24,7 +24,8 @@ class Encoding:
     """What the encoder says about one text, window by window.
 
     ``outputs[head]`` has one array for each window: logits ``[labels]`` for classification,
-    ``[tokens, labels]`` for tagging, a vector ``[hidden]`` for an embedding.
+    ``[tokens, labels]`` for tagging, a vector ``[hidden]`` for an embedding, start and end logits
+    ``[tokens, 2]`` for a span.
     """
 
     text: str
@@ -52,25 +53,26 @@ class Encoder:
             optimization=manifest.graph.optimization,
             threads=threads,
         )
-        self._tokenizer = Tokenizer(
+        self.tokenizer = Tokenizer(
             bundle.path / "tokenizer.json",
             max_length=manifest.max_length,
             token_types=manifest.graph.token_types,
         )
         for name, head in manifest.heads.items():
-            if head.output not in self._session.outputs:
-                raise BundleError(
-                    f"{bundle.path / manifest.graph.file} has no output {head.output!r}, which "
-                    f"the manifest names for head {name!r}"
-                )
+            for output in outputs_of(head):
+                if output not in self._session.outputs:
+                    raise BundleError(
+                        f"{bundle.path / manifest.graph.file} has no output {output!r}, which "
+                        f"the manifest names for head {name!r}"
+                    )
 
     def encode(self, texts: Sequence[str]) -> list[Encoding]:
         """Return one encoding per text, in order."""
-        windows = self._tokenizer.windows(texts)
+        windows = self.tokenizer.windows(texts)
         encodings = [Encoding(text, [], {h: [] for h in self._heads}) for text in texts]
         outputs: list[dict[str, Floats]] = [{} for _ in windows]
         for batch in _batches(windows):
-            for index, values in zip(batch, self._run([windows[i] for i in batch]), strict=True):
+            for index, values in zip(batch, self.run([windows[i] for i in batch]), strict=True):
                 outputs[index] = values
         for window, values in zip(windows, outputs, strict=True):
             encoding = encodings[window.text_index]
@@ -83,9 +85,10 @@ class Encoder:
     def _heads(self) -> dict[str, Head]:
         return self.bundle.manifest.heads
 
-    def _run(self, windows: list[Window]) -> list[dict[str, Floats]]:
+    def run(self, windows: list[Window]) -> list[dict[str, Floats]]:
+        """Return the outputs of every head for windows that go through the graph together."""
         width = max(len(window.ids) for window in windows)
-        ids = np.full((len(windows), width), self._tokenizer.pad_id, dtype=np.int64)
+        ids = np.full((len(windows), width), self.tokenizer.pad_id, dtype=np.int64)
         types = np.zeros_like(ids)
         mask = np.zeros_like(ids)
         for row, window in enumerate(windows):
@@ -95,19 +98,28 @@ class Encoder:
             mask[row, :length] = 1
         values = self._session.run(
             {"input_ids": ids, "attention_mask": mask, "token_type_ids": types},
-            [head.output for head in self._heads.values()],
+            [name for head in self._heads.values() for name in outputs_of(head)],
         )
         return [
             {
-                name: _of_window(head, values[head.output][row], len(window.ids))
+                name: _of_window(
+                    head, [values[output][row] for output in outputs_of(head)], len(window.ids)
+                )
                 for name, head in self._heads.items()
             }
             for row, window in enumerate(windows)
         ]
 
 
-def _of_window(head: Head, value: npt.NDArray[np.generic], length: int) -> Floats:
-    array = value.astype(np.float32, copy=False)
+def outputs_of(head: Head) -> list[str]:
+    """Return the names of a head's outputs: one, or those of start and end for a span."""
+    return [head.output, "end_logits"] if head.type == "span" else [head.output]
+
+
+def _of_window(head: Head, values: list[npt.NDArray[np.generic]], length: int) -> Floats:
+    array = values[0].astype(np.float32, copy=False)
+    if head.type == "span":
+        return np.stack([value[:length] for value in values], axis=-1).astype(np.float32)
     if head.type == "tagging":
         return array[:length]
     if head.pooling != "none" and array.ndim > 1:

@@ -2,12 +2,86 @@
 
 from __future__ import annotations
 
-import numpy as np
+from pathlib import Path
 
-from edge_export.train.evaluation import Judged
-from edge_runtime.bundles.manifest import Calibration
-from edge_runtime.routing.calibration import auroc, fit_logistic, learn_threshold
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from edge_export.signing import rewrite_manifest
+from edge_export.train.evaluation import Judged, encode_all, judge, read_labelled
+from edge_runtime.bundles.derive import read_json
+from edge_runtime.bundles.manifest import FILE_NAME, Calibration, Head
+from edge_runtime.bundles.store import Bundle
+from edge_runtime.errors import BundleError, ConfigError, UnsupportedTaskError
+from edge_runtime.routing.calibration import (
+    Booleans,
+    Floats,
+    auroc,
+    fewest_samples,
+    fit_logistic,
+    fit_temperature,
+    learn_threshold,
+)
 from edge_runtime.routing.confidence import FEATURES, calibrated, features
+from edge_runtime.tasks.encoder import Encoder
+
+Integers = npt.NDArray[np.int_]
+
+# weight and bias of the logistic model over log_prob: 0.95 where the softmax is sure, 0.5 where it
+# says 0.75, and little below that
+_WITHOUT_MISTAKES = (10.0, 2.9)
+
+
+def calibrate(  # noqa: PLR0913 - the options of the command
+    bundle: Bundle,
+    data: Path,
+    *,
+    head: str | None = None,
+    text: str = "text",
+    label: str | None = None,
+    alpha: float,
+    delta: float,
+    seed: int = 13,
+) -> tuple[str, Calibration, bool]:
+    """Fit confidence and threshold of a head and write them into the bundle's manifest.
+
+    The bundle's own (int8) graph reads the texts one by one, as a device does. Only ``bundle.json``
+    changes, in one step; a signature no longer fits then. Returns the head's name, its calibration,
+    and whether a signature was removed.
+
+    Raises:
+        ConfigError: alpha or delta is no probability, the file is missing or broken, a label is
+            unknown (names the line), or there are too few rows for any guarantee.
+        UnsupportedTaskError: the head has no confidence that can be calibrated.
+        BundleError: the bundle cannot be run, or has no manifest to write into.
+    """
+    if not bundle.verified:
+        raise BundleError(f"{bundle.path} has no {FILE_NAME} to write into; convert the model")
+    if not (0 < alpha < 1 and 0 < delta < 1):
+        raise ConfigError("alpha and delta must lie between 0 and 1")
+    name, chosen = _calibratable(bundle, head)
+    examples = read_labelled(data, name, chosen, text=text, label=label)
+    fewest = 2 * fewest_samples(alpha, delta)
+    if len(examples) < fewest:
+        raise ConfigError(
+            f"{data} has {len(examples)} rows; an error of at most {alpha:g} with certainty "
+            f"{1 - delta:g} takes {fewest} of them at the very least (one half to fit, one to "
+            "test), and more for a model that makes mistakes"
+        )
+    texts = [each.text for each in examples]
+    distinct = len(set(texts))
+    encodings, _ = encode_all(Encoder(bundle), texts, "calibrate")
+    found = fit_calibration(
+        judge(name, chosen, examples, encodings),
+        alpha=alpha,
+        delta=delta,
+        evaluation=f"{data.name}, {len(examples)} rows, {distinct} different texts",
+        seed=seed,
+    )
+    others = read_json(bundle.path / FILE_NAME).get("calibration", {})
+    calibration = {**others, name: msgspec.to_builtins(found)}
+    return name, found, rewrite_manifest(bundle.path, calibration=calibration)
 
 
 def fit_calibration(
@@ -15,42 +89,86 @@ def fit_calibration(
 ) -> Calibration:
     """Return confidence and threshold of a head, from the logits of the model that is shipped.
 
-    A random half fits the logistic model and chooses the grid, the other half tests. Answers that
-    are never given on the device (out of scope, or in need of the large model) count as refused.
+    A random half fits the logistic model and the temperature and chooses the grid, the other half
+    tests. Answers that are never given on the device (out of scope, or in need of the large model)
+    count as refused.
     """
-    head = judged.head
-    found = features(judged.logits, head)
-    # a head without an out-of-scope label has a constant "scope", which carries nothing
-    names = [name for name in FEATURES if float(np.ptp(found[name])) > 0]
-    inputs = np.column_stack([found[name] for name in names])
-    order = np.random.default_rng(seed).permutation(len(inputs))
-    given = _given(judged)[order]
-    half = len(order) // 2
-    fitted, held_out = order[:half][given[:half]], order[half:][given[half:]]
-    weights, bias = fit_logistic(inputs[fitted], judged.correct[fitted])
-    confidence = calibrated(found, names, list(weights), bias)
+    found = features(judged.logits, judged.head)
+    order = np.random.default_rng(seed).permutation(len(judged.correct))
+    first, second = np.split(order, [len(order) // 2])
+    fitted, held_out = first[judged.given[first]], second[judged.given[second]]
+    names, weights, bias = _fit(found, judged.correct, fitted)
+    confidence = calibrated(found, names, weights, bias)
+    right = judged.correct[held_out]
     threshold = learn_threshold(
         (confidence[fitted], judged.correct[fitted]),
-        (confidence[held_out], judged.correct[held_out]),
+        (confidence[held_out], right),
         alpha=alpha,
         delta=delta,
     )
+    mixed = right.any() and not right.all()
     return Calibration(
         features=names,
-        weights=[round(float(weight), 6) for weight in weights],
-        bias=round(bias, 6),
+        weights=weights,
+        bias=bias,
         alpha=alpha,
         delta=delta,
         n=threshold.n,
         threshold=threshold.value,
-        coverage=round(threshold.coverage * float(given[half:].mean()), 4),
-        auroc=round(auroc(confidence[held_out], judged.correct[held_out]), 4),
+        coverage=round(threshold.accepted / max(len(second), 1), 4),
+        auroc=round(auroc(confidence[held_out], right), 4) if mixed else None,
         evaluation=evaluation,
+        accepted=threshold.accepted,
+        errors=threshold.errors,
+        temperature=_temperature(judged, first),
     )
 
 
-def _given(judged: Judged) -> np.ndarray:
-    head = judged.head
-    refused = {*head.needs_large_model, head.out_of_scope}
-    never = [i for i, label in enumerate(head.labels) if label in refused]
-    return ~np.isin(judged.logits.argmax(axis=1), never)
+def _fit(
+    found: dict[str, Floats], correct: Booleans, fitted: Integers
+) -> tuple[list[str], list[float], float]:
+    """Return the features that carry something, their weights and the bias.
+
+    Rounded as they are written: the threshold belongs to the confidence that a device computes.
+    """
+    if not len(fitted):
+        return ["log_prob"], [0.0], 0.0
+    if correct[fitted].all():
+        # nothing here says what a mistake looks like, so that any confidence would fit; this one
+        # falls with the probability of the best label, and the threshold is tested all the same
+        weight, bias = _WITHOUT_MISTAKES
+        return ["log_prob"], [weight], bias
+    # a head without an out-of-scope label has a constant "scope"
+    varied = [name for name in FEATURES if float(np.ptp(found[name][fitted])) > 0]
+    names = varied or ["log_prob"]
+    inputs = np.column_stack([found[name][fitted] for name in names])
+    weights, bias = fit_logistic(inputs, correct[fitted])
+    return names, [round(float(weight), 6) for weight in weights], round(bias, 6)
+
+
+def _temperature(judged: Judged, fitted: Integers) -> float | None:
+    """Return the temperature, None where none is the likeliest: no text there is wrong."""
+    known = fitted[judged.truth[fitted] >= 0]
+    if judged.correct[known].all():
+        return None
+    return round(fit_temperature(judged.logits[known], judged.truth[known]), 4)
+
+
+def _calibratable(bundle: Bundle, name: str | None) -> tuple[str, Head]:
+    heads = bundle.manifest.heads
+    fitting = [key for key, head in heads.items() if head.type == "classification"]
+    named = f"bundle {bundle.manifest.name!r}"
+    if name is None and len(fitting) > 1:
+        raise UnsupportedTaskError(f"{named} has heads {', '.join(fitting)}; choose with --head")
+    chosen = name or next(iter([*fitting, *heads]), None)
+    if chosen is None or chosen not in heads:
+        wanted = "head that gives a label" if chosen is None else f"head {chosen!r}"
+        raise UnsupportedTaskError(f"{named} has no {wanted}; it has {', '.join(heads) or 'none'}")
+    head = heads[chosen]
+    if head.type != "classification" or head.multi_label:
+        kind = "gives several labels for a text" if head.multi_label else f"is of type {head.type}"
+        raise UnsupportedTaskError(
+            f"head {chosen!r} {kind}; calibration is for heads that give one label, where one "
+            "answer is right or wrong"
+        )
+    return chosen, head

@@ -1,98 +1,136 @@
-"""A Hugging Face model to a verified int8 bundle for a device."""
+"""A Hugging Face model to a verified bundle for a device."""
 
 from __future__ import annotations
 
 import contextlib
 import platform
 import tempfile
-import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import msgspec
-import numpy as np
-from tqdm import tqdm
 
 import edge_runtime
 from edge_devices.profiles import Profile, UnknownProfileError, load_profile
 from edge_export.bundle import check_output, write_bundle
-from edge_export.onnx_export import OPSET, export_onnx
-from edge_export.parity import TEXTS, Parity, compare, onnx_outputs, torch_outputs, windows
-from edge_export.quantize import quantize_int8
+from edge_export.checks.cost import measure_cost
+from edge_export.checks.outputs import original_outputs
+from edge_export.checks.parity import Parity, compare
+from edge_export.checks.report import Report, write_report
+from edge_export.checks.trial import Trial
+from edge_export.exporting import export_fp32
+from edge_export.onnx_export import check_exportable
+from edge_export.original import load_original
+from edge_export.plan import Form, Plan, make_plan
+from edge_export.progress import step, working
+from edge_export.quantizing import Quantized, quantize
 from edge_export.source import SourceModel, inspect_source
-from edge_runtime.bundles.derive import max_length_of
-from edge_runtime.bundles.manifest import FORMAT, Graph, Manifest, Source
+from edge_runtime.bundles.manifest import FORMAT, Graph, Manifest, Source, write_manifest
 from edge_runtime.bundles.store import Bundle
-from edge_runtime.errors import BundleError, ConfigError, EdgeError
-from edge_runtime.tasks.encoder import Encoder
+from edge_runtime.errors import BundleError, ConfigError, EdgeError, UnsupportedTaskError
 
 # fp32 ONNX is the same arithmetic in another order, so this is relative to the largest output
 _LARGEST_FP32_DIFFERENCE = 1e-3
-# below these int8 is broken, not noisy; of eight texts two near-ties may fall the other way
-_LOWEST_INT8_COSINE = 0.95
-_LOWEST_INT8_AGREEMENT = 0.75
-_REPEATS = 20
 _PINNED = ("numpy", "onnx", "onnxruntime", "optimum", "optimum-onnx", "torch", "transformers")
 
 
-def convert(  # noqa: PLR0913 - the options of the command
-    model: str,
-    task: str,
-    target: str,
-    output: Path,
-    *,
-    name: str | None = None,
-    head: str | None = None,
-    revision: str | None = None,
-    force: bool = False,
-    allow_drop: bool = False,
-) -> Manifest:
-    """Export, quantize, compare and write; nothing is left behind when a step fails.
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What the user asked for; None means: as the profile or the model says.
+
+    ``data`` is the evaluation set, ``calibrate`` the texts on which static ranges are observed,
+    ``max_drop`` the tolerance in points or percent, as the report names it.
+    """
+
+    model: str
+    output: Path
+    task: str | None = None
+    target: str = "generic-arm64"
+    quantization: str | None = None
+    form: Form | None = None
+    max_length: int | None = None
+    name: str | None = None
+    head: str | None = None
+    revision: str | None = None
+    data: Path | None = None
+    calibrate: Path | None = None
+    max_drop: float | None = None
+    allow_pickle: bool = False
+    allow_drop: bool = False
+    force: bool = False
+
+
+def plan_conversion(options: Options) -> tuple[SourceModel, Profile, Plan]:
+    """Look at the model and decide what to do, without any work.
 
     Raises:
-        ConfigError: the model, the target or the output directory cannot be used.
-        UnsupportedTaskError: the model has no head for the task.
-        BundleError: the converted model differs too much from the original.
+        ConfigError: the model, the target or an option cannot be used.
+        UnsupportedTaskError: the model has no head for the task, or cannot be exported.
     """
-    check_output(output, force=force)
     try:
-        profile = load_profile(target)
+        profile = load_profile(options.target)
     except UnknownProfileError as exc:
         raise ConfigError(str(exc)) from exc
-    source = inspect_source(model, task, revision=revision, head_name=head)
-    manifest = _manifest(source, profile, name or source.name)
+    source = inspect_source(
+        options.model,
+        options.task,
+        revision=options.revision,
+        head_name=options.head,
+        allow_pickle=options.allow_pickle,
+    )
+    plan = make_plan(
+        source,
+        profile,
+        form=options.form,
+        quantization=options.quantization,
+        max_length=options.max_length,
+    )
+    return source, profile, plan
+
+
+def convert(options: Options) -> Manifest:
+    """Export, compare, quantize, compare again, and write the bundle and its report.
+
+    The report is ``OUTPUT.report/`` beside the bundle, also when the bundle is refused. Nothing
+    else is left behind when a step fails.
+
+    Raises:
+        ConfigError: the model, an option or the output directory cannot be used.
+        UnsupportedTaskError: the model has no head for the task, or cannot be exported.
+        BundleError: the converted model differs too much from the original.
+    """
+    output = options.output
+    check_output(output, force=options.force)
+    source, profile, plan = plan_conversion(options)
+    output.parent.mkdir(parents=True, exist_ok=True)
     with (
-        _disk_errors(model),
-        tempfile.TemporaryDirectory(prefix="edge-export-") as work,
-        tqdm(total=5, desc="convert", bar_format="{desc:<20} {bar} {n_fmt}/{total_fmt}") as bar,
+        _disk_errors(options.model),
+        tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}-") as name,
     ):
-        fp32, int8 = Path(work) / "fp32", Path(work) / "int8"
-        _step(bar, "export to ONNX")
-        export_onnx(source, fp32)
-        _step(bar, "compare fp32")
-        texts = windows(fp32, manifest)
-        reference = onnx_outputs(fp32, manifest, texts)
-        exported = compare(source.head, torch_outputs(source, texts), reference)
-        _check_export(source, exported)
-        _step(bar, "quantize")
-        quantization = quantize_int8(fp32, int8, weight_bits=profile.weight_bits)
-        _step(bar, "compare int8")
-        quantized = compare(source.head, reference, onnx_outputs(int8, manifest, texts))
-        drop = _drop(quantized)
-        if drop and not allow_drop:
+        work = Path(name)
+        fp32, exported, trial = _export(source, plan, options, work)
+        if plan.quantization == "fp32":
+            parity, judgement = trial.judge(fp32)
+            quantized = Quantized(fp32, parity, judgement)
+        else:
+            quantized = quantize(fp32, trial, plan, profile, work)
+        report = _report(fp32, quantized, plan, exported, trial)
+        write_report(report, output.with_name(f"{output.name}.report"))
+        passed = quantized.judgement.passed
+        if not passed and not options.allow_drop:
             raise BundleError(
-                f"int8 changes the output too much: {drop}; nothing was written "
-                "(--allow-drop writes it, marked)"
+                f"{plan.quantization} changes the output too much: "
+                f"{quantized.judgement.sentence()}; no bundle was written (--allow-drop writes it, "
+                f"marked); {output.name}.report/report.md says more"
             )
-        _step(bar, "write bundle")
-        manifest = msgspec.structs.replace(manifest, quantization=quantization)
-        report = _report(fp32, int8, manifest, exported, quantized)
-        manifest = msgspec.structs.replace(
-            manifest, report={**report, "past_tolerance": drop} if drop else report
-        )
-        return write_bundle(int8, manifest, output, force=force)
+        summary = report.summary()
+        if not passed:
+            summary["past_tolerance"] = quantized.judgement.sentence()
+        manifest = msgspec.structs.replace(quantized.bundle.manifest, report=summary)
+        return write_bundle(quantized.bundle.path, manifest, output, force=options.force)
 
 
 @contextlib.contextmanager
@@ -105,27 +143,65 @@ def _disk_errors(model: str) -> Iterator[None]:
         raise ConfigError(f"{model} cannot be converted: {exc}") from exc
 
 
-def _step(bar: tqdm[NoReturn], title: str) -> None:
-    bar.set_description(title)
-    bar.update()
+def _export(
+    source: SourceModel, plan: Plan, options: Options, work: Path
+) -> tuple[Bundle, Parity, Trial]:
+    """Write the fp32 form and compare it with the original."""
+    with working("load the original"):
+        model = load_original(source)
+    directory = work / "fp32"
+    with working(f"export to ONNX ({plan.form})"):
+        graph = _graph(source, model, plan, options, directory)
+    manifest = _manifest(source, plan, options.name or source.name, graph)
+    write_manifest(directory, manifest)
+    fp32 = Bundle(directory, manifest, verified=False)
+    trial = Trial(fp32, data=options.data, calibrate=options.calibrate, max_drop=options.max_drop)
+    originals = original_outputs(model, source, trial.samples)
+    exported = compare(originals, trial.reference, trial.head)
+    if exported.max_rel > _LARGEST_FP32_DIFFERENCE:
+        raise BundleError(
+            f"the ONNX form of {source.reference} differs from the original by "
+            f"{exported.max_rel:.2g} of its largest output, more than "
+            f"{_LARGEST_FP32_DIFFERENCE:g}; nothing was written"
+        )
+    return fp32, exported, trial
 
 
-def _manifest(source: SourceModel, profile: Profile, name: str) -> Manifest:
-    config = source.config.to_dict()
+def _graph(
+    source: SourceModel,
+    model: Any,  # noqa: ANN401 - transformers publishes no types
+    plan: Plan,
+    options: Options,
+    directory: Path,
+) -> Graph:
+    try:
+        return export_fp32(source, model, plan, directory)
+    except UnsupportedTaskError as exc:
+        if plan.form == "optimum" or options.form == "fused":
+            raise
+        step(f"{exc}; optimum's graph instead")
+    check_exportable(source)
+    for path in directory.iterdir():
+        path.unlink()
+    directory.rmdir()
+    return export_fp32(source, model, msgspec.structs.replace(plan, form="optimum"), directory)
+
+
+def _manifest(source: SourceModel, plan: Plan, name: str, graph: Graph) -> Manifest:
     return Manifest(
         format=FORMAT,
         name=name,
         version="1",
         task=source.task,
-        heads={source.head_name: source.head},
+        heads=source.heads,
         source=Source(
             model=name if source.is_local else source.reference,
             revision=source.revision,
             licence=source.licence,
         ),
-        graph=Graph(file="model.onnx", form="optimum", opset=OPSET),
-        target=profile.name,
-        max_length=max_length_of(config),
+        graph=graph,
+        target=plan.target,
+        max_length=plan.max_length,
         versions={
             "edge-runtime": edge_runtime.__version__,
             **{package: version(package) for package in _PINNED},
@@ -133,49 +209,25 @@ def _manifest(source: SourceModel, profile: Profile, name: str) -> Manifest:
     )
 
 
-def _check_export(source: SourceModel, exported: Parity) -> None:
-    if exported.max_rel > _LARGEST_FP32_DIFFERENCE:
-        raise BundleError(
-            f"the ONNX form of {source.reference} differs from the original by "
-            f"{exported.max_rel:.2g} of its largest output, more than "
-            f"{_LARGEST_FP32_DIFFERENCE:g}; nothing was written"
-        )
-
-
-def _drop(quantized: Parity) -> str:
-    """Return which tolerance int8 misses, empty for none."""
-    if quantized.cosine < _LOWEST_INT8_COSINE:
-        return f"cosine {quantized.cosine:.3f} is below {_LOWEST_INT8_COSINE}"
-    if quantized.agreement is not None and quantized.agreement < _LOWEST_INT8_AGREEMENT:
-        return f"same best label {quantized.agreement:.0%} is below {_LOWEST_INT8_AGREEMENT:.0%}"
-    return ""
-
-
 def _report(
-    fp32: Path, int8: Path, manifest: Manifest, exported: Parity, quantized: Parity
-) -> dict[str, Any]:
-    directories = {"fp32": fp32, "int8": int8}
-    return {
-        "texts": len(TEXTS),
-        "fp32_against_original": msgspec.to_builtins(exported),
-        "int8_against_fp32": msgspec.to_builtins(quantized),
-        "size_bytes": {
-            name: sum(path.stat().st_size for path in directory.glob("model.onnx*"))
-            for name, directory in directories.items()
-        },
-        "latency_ms": {
-            name: _latency_ms(Encoder(Bundle(directory, manifest, verified=False)))
-            for name, directory in directories.items()
-        },
-        "machine": f"{platform.machine()}, 1 thread",
-    }
-
-
-def _latency_ms(encoder: Encoder) -> float:
-    """Return the median time of one text, tokenisation included."""
-    times = []
-    for _ in range(_REPEATS):
-        started = time.perf_counter()
-        encoder.encode(TEXTS[1:2])
-        times.append(time.perf_counter() - started)
-    return round(float(np.median(times)) * 1e3, 3)
+    fp32: Bundle, quantized: Quantized, plan: Plan, exported: Parity, trial: Trial
+) -> Report:
+    bundles = {"fp32": fp32}
+    if quantized.bundle is not fp32:
+        bundles[plan.quantization] = quantized.bundle
+    with working("measure size, memory and speed"):
+        cost = {name: measure_cost(bundle.path) for name, bundle in bundles.items()}
+    return Report(
+        plan=plan,
+        quantization=quantized.bundle.manifest.quantization,
+        fp32_against_original=exported,
+        quantized_against_fp32=quantized.parity,
+        judgement=quantized.judgement,
+        cost=cost,
+        machine=f"{platform.machine()}, 1 thread",
+        texts=trial.named,
+        scores=trial.scores(fp32, quantized.bundle),
+        finer=quantized.finer,
+        sensitivity=quantized.sensitivity,
+        versions=quantized.bundle.manifest.versions,
+    )

@@ -11,6 +11,7 @@ from edge_runtime.errors import BundleError, ConfigError, UnsupportedTaskError
 
 # the only names that transformers reads before it turns to pickled weights
 _SAFE = ("model.safetensors", "model.safetensors.index.json")
+_PICKLED_NAMES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 _PICKLED = (".bin", ".pt", ".pth", ".ckpt")
 _TOKENIZERS = {"tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "tokenizer.model"}
 # steps of sentence-transformers that the device does as well
@@ -44,13 +45,14 @@ def check_directory(directory: Path) -> None:
         raise ConfigError(f"{directory} has no tokenizer; save it there with save_pretrained")
 
 
-def check_weights(reference: str, revision: str | None) -> None:
-    """Refuse a model of which a pickle would be read.
+def check_weights(reference: str, revision: str | None, *, allow_pickle: bool = False) -> None:
+    """Refuse a model of which a pickle would be read, unless that was asked for.
 
     Raises:
         ConfigError: no safetensors weights under the name that transformers looks for.
     """
-    if any(find_file(reference, name, revision) for name in _SAFE):
+    names = (*_SAFE, *(_PICKLED_NAMES if allow_pickle else ()))
+    if any(find_file(reference, name, revision) for name in names):
         return
     local = Path(reference)
     if local.is_dir() and not any(path.suffix in _PICKLED for path in local.iterdir()):
@@ -59,7 +61,7 @@ def check_weights(reference: str, revision: str | None) -> None:
         )
     raise ConfigError(
         f"{reference} has no {_SAFE[0]}, only pickled weights, which can run code when they are "
-        "read; convert them to safetensors first"
+        "read; convert them to safetensors first, or --allow-pickle if you trust the file"
     )
 
 

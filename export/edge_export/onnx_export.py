@@ -1,38 +1,82 @@
-"""The only import of optimum: a Hugging Face model to an fp32 ONNX directory."""
+"""The only import of optimum: a Hugging Face model to the fp32 graphs that optimum makes of it."""
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
-import onnx
-
+from edge_export.graphs.builder import OPSET
 from edge_export.source import SourceModel, quiet
 from edge_runtime.errors import ConfigError, UnsupportedTaskError
 
-OPSET = 18
-_KEPT = (
-    "config.json",
-    "generation_config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-)
-_INPUTS = {"input_ids", "attention_mask", "token_type_ids"}
+# what optimum calls the tasks of a decoder, with its KV cache
+_TASKS = {
+    "text-generation": "text-generation-with-past",
+    "summarization": "text2text-generation-with-past",
+    "translation": "text2text-generation-with-past",
+}
+
+
+def check_exportable(source: SourceModel) -> None:
+    """Refuse, without any work, an architecture that optimum does not know for the task.
+
+    Raises:
+        UnsupportedTaskError: it does not.
+    """
+    with quiet():
+        from optimum.exporters.onnx import model_configs  # noqa: F401 - registers them
+        from optimum.exporters.tasks import TasksManager
+
+        family = str(source.config.model_type)
+        try:
+            known = TasksManager.get_supported_tasks_for_model_type(
+                family, "onnx", library_name="transformers"
+            )
+        except KeyError as exc:
+            raise UnsupportedTaskError(
+                f"{source.reference} is a {family}, which optimum does not export to ONNX"
+            ) from exc
+    task = _optimum_task(source)
+    if task not in known:
+        raise UnsupportedTaskError(
+            f"optimum does not export {family} for {task}; it knows {', '.join(sorted(known))}"
+        )
 
 
 def export_onnx(source: SourceModel, directory: Path) -> None:
-    """Write ``model.onnx``, the config and the tokenizer into a directory.
+    """Write all graphs, the config and the tokenizer into a new directory.
 
     Raises:
-        ConfigError: the weights cannot be read, optimum cannot export the architecture, or there
-            is no fast tokenizer.
-        UnsupportedTaskError: the graph is not that of an encoder.
+        ConfigError: optimum cannot export the architecture, or there is no fast tokenizer.
     """
-    raw = directory.with_name(f"{directory.name}-raw")
     with quiet():
         from huggingface_hub.constants import HF_HUB_CACHE
         from optimum.exporters.onnx import main_export
+
+        try:
+            main_export(
+                source.reference,
+                output=directory,
+                task=_optimum_task(source),
+                opset=OPSET,
+                dtype="fp32",
+                revision=source.revision or "main",
+                library_name="transformers",
+                cache_dir=HF_HUB_CACHE,  # optimum's own default does not read HF_HUB_CACHE
+                do_validation=False,
+                no_post_process=True,
+            )
+        except Exception as exc:  # safetensors, torch and optimum have no common class
+            raise ConfigError(f"optimum cannot export {source.reference}: {_reason(exc)}") from exc
+    save_tokenizer(source, directory)
+
+
+def save_tokenizer(source: SourceModel, directory: Path) -> None:
+    """Write ``tokenizer.json`` and what belongs to it.
+
+    Raises:
+        ConfigError: there is no fast tokenizer, and none can be made.
+    """
+    with quiet():
         from transformers import AutoTokenizer
 
         try:
@@ -48,38 +92,11 @@ def export_onnx(source: SourceModel, directory: Path) -> None:
                 f"{source.reference} has no tokenizer.json, and none can be made from its "
                 f"{type(tokenizer).__name__}"
             )
-        try:
-            main_export(
-                source.reference,
-                output=raw,
-                task=source.task,
-                opset=OPSET,
-                revision=source.revision or "main",
-                library_name="transformers",
-                cache_dir=HF_HUB_CACHE,  # optimum's own default does not read HF_HUB_CACHE
-                do_validation=False,
-            )
-        except Exception as exc:  # safetensors, torch and optimum have no common class
-            raise ConfigError(f"optimum cannot export {source.reference}: {_reason(exc)}") from exc
-        tokenizer.save_pretrained(raw)
-    _check_inputs(source, raw / "model.onnx")
-    directory.mkdir(parents=True)
-    for name in (*_KEPT, *(path.name for path in raw.glob("model.onnx*"))):
-        if (raw / name).is_file():
-            shutil.copyfile(raw / name, directory / name)
-    shutil.rmtree(raw)
+        tokenizer.save_pretrained(directory)
 
 
-def _check_inputs(source: SourceModel, path: Path) -> None:
-    wanted = set()
-    if path.is_file():
-        graph = onnx.load(path, load_external_data=False).graph
-        wanted = {node.name for node in graph.input}
-    if "input_ids" not in wanted or wanted - _INPUTS:
-        more = ", ".join(sorted(wanted - _INPUTS)) or "other parts"
-        raise UnsupportedTaskError(
-            f"{source.reference} is no encoder: besides the text its graph needs {more}"
-        )
+def _optimum_task(source: SourceModel) -> str:
+    return _TASKS.get(source.task, source.task)
 
 
 def _first_line(exc: Exception) -> str:

@@ -5,13 +5,16 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
-from edge_export import convert as convert_module
 from edge_export.cli.app import app
-from edge_export.convert import convert
+from edge_export.convert import Options
+from edge_export.convert import convert as run
+from edge_export.quantize import model as quantize_model
+from edge_runtime.bundles.manifest import Manifest
 from edge_runtime.errors import BundleError, ConfigError, EdgeError, UnsupportedTaskError
 
 transformers = pytest.importorskip("transformers", reason="needs the extra `export`")
@@ -20,6 +23,10 @@ safetensors = pytest.importorskip("safetensors.torch", reason="needs the extra `
 
 pytestmark = pytest.mark.export
 Make = Callable[..., Path]
+
+
+def convert(model: str, task: str, target: str, output: Path, **options: Any) -> Manifest:
+    return run(Options(model=model, task=task, target=target, output=output, **options))
 
 
 def test_nan_weights_are_found_and_nothing_is_written(make_model: Make, tmp_path: Path) -> None:
@@ -126,7 +133,7 @@ def _headless(directory: Path) -> None:
 @pytest.mark.parametrize(
     ("break_it", "says"),
     [
-        (_truncated, "cannot export"),
+        (_truncated, "cannot be loaded"),
         (_broken_tokenizer, "no usable tokenizer"),
         (_headless, "lack classifier.bias"),
     ],
@@ -164,6 +171,6 @@ def test_a_full_disk_is_one_line(
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(convert_module, "quantize_int8", full)
+    monkeypatch.setattr(quantize_model, "save_graphs", full)
     with pytest.raises(ConfigError, match="No space left"):
         convert(str(make_model("BertModel")), "feature-extraction", "pi5", tmp_path / "out")

@@ -1,18 +1,22 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_runtime.routing import calibration
 from edge_runtime.routing.calibration import (
     auroc,
     binomial_tail,
     fewest_samples,
     fit_logistic,
+    fit_temperature,
     learn_threshold,
+    upper_bound,
 )
 
 
@@ -30,6 +34,42 @@ def test_the_binomial_tail_is_the_sum_of_its_terms(
     assert binomial_tail(errors, n, alpha) == pytest.approx(math.fsum(terms), rel=1e-6, abs=1e-12)
 
 
+def _clopper_pearson(errors: int, n: int, delta: Fraction) -> Fraction:
+    """Upper bound in exact fractions: the p at which P(X <= errors) is delta."""
+    low, high = Fraction(0), Fraction(1)
+    for _ in range(40):
+        p = (low + high) / 2
+        tail = sum(math.comb(n, k) * p**k * (1 - p) ** (n - k) for k in range(errors + 1))
+        low, high = (p, high) if tail > delta else (low, p)
+    return high
+
+
+@given(st.integers(1, 60), st.sampled_from([0.01, 0.05, 0.2]), st.data())
+def test_the_upper_bound_is_that_of_clopper_and_pearson(
+    n: int, delta: float, data: st.DataObject
+) -> None:
+    errors = data.draw(st.integers(0, n))
+    exact = float(_clopper_pearson(errors, n, Fraction(delta)))
+    assert upper_bound(errors, n, delta) == pytest.approx(exact, abs=1e-9)
+
+
+def test_the_upper_bound_of_known_cases() -> None:
+    # Clopper and Pearson's tables, one-sided: the rule of three, and 3 of 30
+    assert upper_bound(0, 59, 0.05) == pytest.approx(1 - 0.05 ** (1 / 59), abs=1e-12)
+    assert upper_bound(3, 30, 0.05) == pytest.approx(0.2386, abs=5e-5)
+    assert upper_bound(5, 5, 0.05) == 1.0
+
+
+@given(st.integers(1, 400), st.floats(0.005, 0.4), st.floats(0.005, 0.4), st.data())
+def test_the_tail_test_and_the_upper_bound_say_the_same(
+    n: int, alpha: float, delta: float, data: st.DataObject
+) -> None:
+    errors = data.draw(st.integers(0, n))
+    bound = upper_bound(errors, n, delta)
+    if abs(bound - alpha) > 1e-9:
+        assert (binomial_tail(errors, n, alpha) <= delta) == (bound <= alpha)
+
+
 def test_logistic_regression_finds_the_probabilities_that_made_the_data() -> None:
     rng = np.random.default_rng(0)
     inputs = rng.normal(size=(20_000, 2)) * [1.0, 5.0]
@@ -41,31 +81,57 @@ def test_logistic_regression_finds_the_probabilities_that_made_the_data() -> Non
     assert bias == pytest.approx(0.5, abs=0.1)
 
 
+@pytest.mark.parametrize("temperature", [0.4, 1.0, 3.0])
+def test_the_temperature_that_made_the_labels_is_found(temperature: float) -> None:
+    rng = np.random.default_rng(3)
+    logits = rng.normal(size=(20_000, 5)) * 4
+    gumbel = rng.gumbel(size=logits.shape)
+    truth = (logits / temperature + gumbel).argmax(axis=1)
+    assert fit_temperature(logits, truth) == pytest.approx(temperature, rel=0.05)
+
+
 def _draw(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
     confidence = rng.beta(4, 1, size=n)
     return confidence, rng.random(n) < confidence**0.5
 
 
-def test_the_selective_error_stays_below_alpha_as_often_as_promised() -> None:
-    """A thousand calibrations, each judged on the whole pool that it was drawn from."""
+def _splits(count: int) -> tuple[float, float]:
+    """Share of calibrations whose true selective error is over 5 %, and their mean coverage.
+
+    Each is judged on the whole pool that its two halves were drawn from.
+    """
     rng = np.random.default_rng(1)
-    pool_confidence, pool_correct = _draw(rng, 20_000)
-    failures = 0
-    coverage = []
-    for _ in range(1000):
-        a, b = rng.integers(len(pool_correct), size=(2, 600))
+    confidence, correct = _draw(rng, 20_000)
+    order = np.argsort(-confidence)
+    selective_error = np.cumsum(~correct[order]) / np.arange(1, len(order) + 1)
+    failures, coverage = 0, 0.0
+    for _ in range(count):
+        a, b = rng.integers(len(correct), size=(2, 600))
         found = learn_threshold(
-            (pool_confidence[a], pool_correct[a]),
-            (pool_confidence[b], pool_correct[b]),
-            alpha=0.05,
-            delta=0.05,
+            (confidence[a], correct[a]), (confidence[b], correct[b]), alpha=0.05, delta=0.05
         )
-        coverage.append(found.coverage)
         if found.value is not None:
-            accepted = pool_confidence >= found.value
-            failures += (~pool_correct[accepted]).mean() > 0.05
-    assert failures / 1000 <= 0.065  # 0.05, and what a thousand draws may add by chance
-    assert np.mean(coverage) > 0.2
+            accepted = int((confidence >= found.value).sum())
+            failures += bool(selective_error[accepted - 1] > 0.05)
+        coverage += found.coverage
+    return failures / count, coverage / count
+
+
+def test_the_selective_error_stays_below_alpha_as_often_as_promised() -> None:
+    failures, coverage = _splits(1000)
+    assert failures <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / 1000)
+    assert coverage > 0.2
+
+
+def _empirical(errors: int, n: int, alpha: float) -> float:
+    return float(errors > alpha * n)
+
+
+def test_the_plain_error_rate_would_break_the_promise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So the simulation above can tell a bound from none."""
+    monkeypatch.setattr(calibration, "binomial_tail", _empirical)
+    failures, _ = _splits(1000)
+    assert failures > 0.4
 
 
 def test_no_threshold_when_the_head_is_no_good() -> None:
@@ -83,6 +149,17 @@ def test_no_threshold_from_too_few_samples() -> None:
 def test_a_perfect_head_answers_everything() -> None:
     perfect = np.linspace(0, 1, 1000), np.ones(1000, dtype=bool)
     assert learn_threshold(perfect, perfect, alpha=0.05, delta=0.05).coverage == 1.0
+
+
+def test_the_counts_of_a_threshold_are_its_proof() -> None:
+    rng = np.random.default_rng(5)
+    halves = _draw(rng, 2000), _draw(rng, 2000)
+    found = learn_threshold(*halves, alpha=0.05, delta=0.05)
+    assert found.value is not None
+    accepted = halves[1][0] >= found.value
+    assert found.accepted == accepted.sum()
+    assert found.errors == (~halves[1][1][accepted]).sum()
+    assert upper_bound(found.errors, found.accepted, 0.05) <= 0.05
 
 
 def test_auroc_counts_ties_half() -> None:

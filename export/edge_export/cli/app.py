@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from edge_export.cli.calibrate import calibrate
 from edge_export.cli.convert import convert
+from edge_export.cli.diff import diff
+from edge_export.cli.evaluate import evaluate
+from edge_export.cli.inspect import inspect
+from edge_export.cli.sign import sign, verify
 from edge_export.cli.train import train
 from edge_runtime.cli.run import make_app, run_app
 
@@ -10,8 +15,8 @@ app = make_app(
     "edge-export",
     "Hugging Face models in, verified int8 bundles for a named device out.",
 )
-app.command()(convert)
-app.command()(train)
+for verb in (convert, train, evaluate, calibrate, inspect, diff, sign, verify):
+    app.command()(verb)
 
 
 def main() -> None:

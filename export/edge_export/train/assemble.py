@@ -6,13 +6,17 @@ import json
 import shutil
 from pathlib import Path
 
-import onnx
+import msgspec
 
-from edge_export.graphs.bert import OPSET, Precision, Shape, build_encoder
+from edge_export.graphs.builder import OPSET
+from edge_export.graphs.encoder import build_multi_task
+from edge_export.graphs.external import save_graphs
+from edge_export.quantize.model import Quantizer
 from edge_export.train.model import base_directory
 from edge_export.train.network import Trained
 from edge_export.train.recipe import Recipe
 from edge_runtime.bundles.manifest import FORMAT, Graph, Head, Manifest, Source
+from edge_runtime.bundles.store import Bundle
 
 # 7 bits lose nothing measurable here, and U8S8 products cannot saturate on x86 without VNNI
 WEIGHT_BITS = 7
@@ -20,25 +24,16 @@ _GRAPH_FILE = "model.onnx"
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 
 
-def write_files(
-    trained: Trained, recipe: Recipe, directory: Path, precision: Precision
-) -> Manifest:
+def write_fp32(trained: Trained, recipe: Recipe, directory: Path) -> Manifest:
     """Write the files into an empty directory; return their manifest, still without hashes."""
     directory.mkdir(parents=True, exist_ok=True)
     heads = bundle_heads(recipe, trained.labels)
-    model = build_encoder(
-        trained.weights, Shape.of(trained.config), heads, precision, weight_bits=WEIGHT_BITS
-    )
-    onnx.save_model(
-        model,
-        directory / _GRAPH_FILE,
-        save_as_external_data=True,
-        all_tensors_to_one_file=True,
-        location=f"{_GRAPH_FILE}.data",
-    )
+    model = build_multi_task(trained.weights, trained.config, heads)
+    save_graphs({_GRAPH_FILE: model}, directory, origin=directory)
     base = base_directory(recipe.base)
     for name in _TOKENIZER_FILES:
-        shutil.copyfile(base / name, directory / name)
+        if (base / name).is_file():
+            shutil.copyfile(base / name, directory / name)
     config = json.loads((base / "config.json").read_text())
     config = {key: trained.config.get(key, value) for key, value in config.items()}
     config = {**config, "architectures": ["BertModel"], "_name_or_path": recipe.base_model}
@@ -52,15 +47,27 @@ def write_files(
         source=Source(model=recipe.base_model, licence=recipe.licence),
         graph=Graph(
             file=_GRAPH_FILE,
-            form="fused-bert",
+            form="fused",
             opset=OPSET,
             optimization="basic",
             token_types=recipe.token_types,
         ),
         languages=recipe.languages,
-        quantization=_quantization(precision),
         max_length=recipe.max_length,
     )
+
+
+def write_int8(fp32: Path, manifest: Manifest, directory: Path) -> Manifest:
+    """Write the int8 form of what ``write_fp32`` wrote; return its manifest."""
+    quantizer = Quantizer(Bundle(fp32, manifest, verified=False), [], WEIGHT_BITS)
+    quantizer.write(quantizer.choose("int8-dynamic"), "int8-dynamic", directory)
+    described = {
+        "activations": "uint8, dynamic, per tensor",
+        "products": f"int8 ({WEIGHT_BITS} bits used), per channel, symmetric",
+        "tables": "int8, per row, symmetric",
+        "heads": "fp32",
+    }
+    return msgspec.structs.replace(manifest, quantization=described)
 
 
 def bundle_heads(recipe: Recipe, labels: dict[str, list[str]]) -> dict[str, Head]:
@@ -79,14 +86,3 @@ def bundle_heads(recipe: Recipe, labels: dict[str, list[str]]) -> dict[str, Head
             pooling=head.pooling if head.type == "embedding" else "none",
         )
     return heads
-
-
-def _quantization(precision: Precision) -> dict[str, str]:
-    if precision == "fp32":
-        return {}
-    return {
-        "activations": "uint8, dynamic, per tensor",
-        "matmul": f"int8 ({WEIGHT_BITS} bits used), per column, symmetric",
-        "word_embeddings": "int8, per row, symmetric",
-        "heads": "fp32",
-    }

@@ -110,6 +110,8 @@ def batches(
     items: list[Item], *, batch_tokens: int, pad_id: int, rng: random.Random
 ) -> Iterator[Batch]:
     """Yield all items in batches of at most ``batch_tokens`` padded tokens, in random order."""
+    if not items:
+        return
     order = sorted(items, key=lambda item: (len(item.window.ids), rng.random()))
     groups: list[list[Item]] = [[]]
     for item in order:

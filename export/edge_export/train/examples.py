@@ -1,25 +1,19 @@
-"""Labelled texts from data files: TSV, JSONL and CoNLL."""
+"""Labelled texts of a recipe's sources, for the heads that learn from them."""
 
 from __future__ import annotations
 
-import csv
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from edge_export.train.recipe import Head, Source
+from edge_export.train.rows import OBJECTS, TABLES, read_rows
+from edge_export.train.spans import Span, json_spans, read_conll
 from edge_runtime.errors import ConfigError
 
+_TAGS = (".conll", ".bio", ".iob")
 
-@dataclass(frozen=True)
-class Span:
-    """Characters ``start`` to ``end`` (exclusive) carry ``label``; None: annotation unknown."""
-
-    start: int
-    end: int
-    label: str | None
+__all__ = ["Example", "Span", "example_labels", "read_examples"]
 
 
 @dataclass(frozen=True)
@@ -38,53 +32,82 @@ def read_examples(source: Source, head: Head, data: Path, *, split: str) -> list
     """Return the examples of one source, in file order.
 
     Raises:
-        ConfigError: a file is missing, or a label is unknown to the head.
+        ConfigError: a file is missing or broken, or a label is unknown to the head.
     """
     files = source.train if split == "train" else source.dev
     examples: list[Example] = []
     for name in files:
         path = data / name
-        if not path.is_file():
-            raise ConfigError(f"{source.name}: no file {path}; is --data right?")
-        read = _read_tagged if head.type == "tagging" else _read_classified
-        examples += read(source, path)
-    if head.labels:
-        known = {*head.labels, head.out_of_scope}
-        for example in examples:
-            found = {example.label} if example.label else {s.label for s in example.spans} - {None}
-            if not found <= known:
-                raise ConfigError(f"{source.name}: labels {found - known} are not in the head")
+        _check_file(source, head, path)
+        tagging = head.type == "tagging"
+        found = list(_tagged(source, path) if tagging else _classified(source, head, path))
+        if not found:
+            raise ConfigError(f"{path} has no rows for head {source.head!r}")
+        examples += found
+    _check_labels(source, head, examples)
     return examples
 
 
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        if path.suffix == ".tsv":
-            yield from csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-        else:
-            yield from (json.loads(line) for line in file if line.strip())
+def example_labels(example: Example) -> set[str]:
+    """Return the labels that an example carries, of either kind of head."""
+    named = {span.label for span in example.spans if span.label is not None}
+    return named | ({example.label} if example.label is not None else set())
 
 
-def _read_classified(source: Source, path: Path) -> Iterator[Example]:
-    for row in _rows(path):
-        text = row[source.text].strip()
+def _check_file(source: Source, head: Head, path: Path) -> None:
+    endings = (*OBJECTS, *_TAGS) if head.type == "tagging" else (*TABLES, *OBJECTS)
+    if not path.is_file():
+        raise ConfigError(f"{source.name}: no file {path}; is --data right?")
+    if path.suffix not in endings:
+        raise ConfigError(
+            f"{path}: a {head.type} head reads {', '.join(endings)}; convert or rename the file"
+        )
+
+
+def _check_labels(source: Source, head: Head, examples: list[Example]) -> None:
+    allowed = source.covers or head.labels
+    if not allowed:
+        return
+    known = {*allowed, *filter(None, [head.out_of_scope])}
+    for example in examples:
+        if unknown := example_labels(example) - known:
+            raise ConfigError(
+                f"{source.name}: {', '.join(sorted(unknown))} is not among the labels of head "
+                f"{source.head!r}: {example.text[:40]!r}"
+            )
+
+
+def _classified(source: Source, head: Head, path: Path) -> Iterator[Example]:
+    columns = (source.label,) if source.label else ("label", source.head)
+    known = {*head.labels, *source.ignore}
+    for row in read_rows(path):
+        text = row.text(source.text).strip()
         if source.first_line:
             text = text.split("\n", 1)[0]
-        label = source.always or row[source.label]
+        label = source.always or row.text(*columns).strip()
+        if not label:
+            raise ConfigError(f"{row.place}: the label is empty")
         label = source.map.get(label, label)
         # several labels at once ("negative,neutral") leave the row undecided
-        if not text or label in source.ignore or "," in label:
+        undecided = "," in label and known.issuperset(label.split(","))
+        if not text or label in source.ignore or undecided:
             continue
         yield Example(text, source.head, source.name, label, covers=tuple(source.covers))
 
 
-def _read_tagged(source: Source, path: Path) -> Iterator[Example]:
-    pairs = _conll(path) if path.suffix == ".conll" else _json_spans(path)
-    for text, spans in pairs:
+def _tagged(source: Source, path: Path) -> Iterator[Example]:
+    for text, spans in read_conll(path) if path.suffix in _TAGS else _json(source, path):
         yield Example(
             text, source.head, source.name,
             spans=tuple(_mapped(source, spans)), covers=tuple(source.covers),
         )  # fmt: skip
+
+
+def _json(source: Source, path: Path) -> Iterator[tuple[str, list[Span]]]:
+    for row in read_rows(path):
+        text = row.text(source.text)
+        if text.strip():
+            yield text, json_spans(row, text, source.label)
 
 
 def _mapped(source: Source, spans: Iterable[Span]) -> Iterator[Span]:
@@ -96,40 +119,3 @@ def _mapped(source: Source, spans: Iterable[Span]) -> Iterator[Span]:
             yield span
         elif span.label in source.map:
             yield Span(span.start, span.end, source.map[span.label])
-
-
-def _json_spans(path: Path) -> Iterator[tuple[str, list[Span]]]:
-    """Read ``spans`` with a ``label`` each, or ``slots`` with the name of the ``slot``."""
-    for row in _rows(path):
-        named = [(span, span["label"]) for span in row.get("spans", [])]
-        named += [(slot, slot["slot"]) for slot in row.get("slots", [])]
-        yield row["text"], [Span(span["start"], span["end"], name) for span, name in named]
-
-
-def _conll(path: Path) -> Iterator[tuple[str, list[Span]]]:
-    block: list[tuple[str, str]] = []
-    with path.open(encoding="utf-8") as file:
-        for line in [*file, "\n"]:
-            if line.strip():
-                token, tag = line.rstrip("\n").rsplit("\t", 1)
-                block.append((token, tag))
-            elif block:
-                yield _join(block)
-                block = []
-
-
-def _join(block: list[tuple[str, str]]) -> tuple[str, list[Span]]:
-    text = ""
-    spans: list[Span] = []
-    for token, tag in block:
-        # a handle is one word for people, and two tokens in the Broad Twitter Corpus
-        handle = text.endswith("@")
-        gap = "" if handle or not text else " "
-        start = len(text + gap)
-        text = f"{text}{gap}{token}"
-        joined = tag.startswith("I-") or (handle and tag != "O")
-        if joined and spans and spans[-1].label == tag[2:]:
-            spans[-1] = Span(spans[-1].start, len(text), tag[2:])
-        elif tag != "O":
-            spans.append(Span(start, len(text), tag[2:]))
-    return text, spans

@@ -1,21 +1,16 @@
-"""From recipe and data to trained weights."""
+"""What a training ends with, and the labels that its heads know."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-import torch
 
-from edge_export.train.batches import Tokeniser
-from edge_export.train.examples import Example, read_examples
-from edge_export.train.loop import fit
-from edge_export.train.model import MultiTaskEncoder, base_directory
-from edge_export.train.recipe import Recipe
+from edge_export.train.examples import example_labels
+from edge_export.train.parts import BySource
+from edge_export.train.recipe import Head, Recipe
 from edge_runtime.errors import ConfigError
-from edge_runtime.inference.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True)
@@ -27,53 +22,38 @@ class Trained:
     labels: dict[str, list[str]]
 
 
-def train_network(recipe: Recipe, data: Path) -> Trained:
-    """Fine-tune the base model on the recipe's training files.
-
-    Raises:
-        ConfigError: a file or the base model is missing, or a label is unknown.
-    """
-    by_source = read_split(recipe, data, split="train")
-    labels = head_labels(recipe, by_source)
-    model = MultiTaskEncoder(recipe, labels)
-    tokenizer = Tokenizer(
-        base_directory(recipe.base) / "tokenizer.json",
-        max_length=recipe.max_length,
-        token_types=recipe.token_types,
-    )
-    fit(model, recipe, Tokeniser(tokenizer, recipe, labels), by_source)
-    weights = {name: np.asarray(value) for name, value in _fp32(model).items()}
-    return Trained(weights, model.config.to_dict(), labels)
-
-
-def read_split(recipe: Recipe, data: Path, *, split: str) -> dict[str, list[Example]]:
-    """Return the examples of every source that has files for this split."""
-    return {
-        source.name: read_examples(source, recipe.heads[source.head], data, split=split)
-        for source in recipe.sources
-        if (source.train if split == "train" else source.dev)
-    }
-
-
-def head_labels(recipe: Recipe, by_source: dict[str, list[Example]]) -> dict[str, list[str]]:
+def head_labels(recipe: Recipe, train: BySource) -> dict[str, list[str]]:
     """Return the labels of each head in output order; the out-of-scope label stands last.
 
     Raises:
-        ConfigError: ``needs_large_model`` names a label that the data does not have.
+        ConfigError: a head has nothing to tell apart, or ``needs_large_model`` names a label that
+            the data does not have.
     """
     labels = {}
     for name, head in recipe.heads.items():
-        found = list(head.labels)
-        if not found and head.type == "classification":
-            examples = (e for rows in by_source.values() for e in rows if e.head == name)
-            found = sorted({e.label for e in examples if e.label} - {head.out_of_scope})
+        found = list(head.labels) or _from_data(name, head, train)
         if head.out_of_scope:
             found.append(head.out_of_scope)
         if missing := set(head.needs_large_model) - set(found):
             raise ConfigError(f"head {name}: no examples of {', '.join(sorted(missing))}")
         labels[name] = found
+        _check(recipe, name, found)
     return labels
 
 
-def _fp32(model: MultiTaskEncoder) -> dict[str, torch.Tensor]:
-    return {name: value.detach().float().cpu() for name, value in model.state_dict().items()}
+def _from_data(name: str, head: Head, train: BySource) -> list[str]:
+    examples = (e for rows in train.values() for e in rows if e.head == name)
+    found = {label for example in examples for label in example_labels(example)}
+    return sorted(found - {head.out_of_scope})
+
+
+def _check(recipe: Recipe, name: str, labels: list[str]) -> None:
+    kind = recipe.heads[name].type
+    files = ", ".join(f for source in recipe.sources if source.head == name for f in source.train)
+    if kind == "tagging" and not labels:
+        raise ConfigError(f"head {name!r}: there is not one span in {files}")
+    if kind == "classification" and len(labels) < 2:  # noqa: PLR2004
+        raise ConfigError(
+            f"head {name!r}: every row of {files} has the label {labels[0]!r}; it takes two labels "
+            "to tell apart"
+        )

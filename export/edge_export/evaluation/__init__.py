@@ -1,0 +1,1 @@
+"""Scores of bundles on labelled files: metrics with intervals, and how each task is scored."""

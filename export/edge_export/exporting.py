@@ -14,7 +14,7 @@ from edge_export.graphs.decoder import build_decoder
 from edge_export.graphs.decoder_shape import Rope, decoder_shape
 from edge_export.graphs.decoder_weights import decoder_weights
 from edge_export.graphs.encoder import build_encoder
-from edge_export.graphs.external import copy_companions, save_graphs
+from edge_export.graphs.external import copy_companions, load_graph, save_graphs
 from edge_export.graphs.index import GraphIndex
 from edge_export.graphs.rotate import rotate
 from edge_export.graphs.seq2seq import DECODER_FILE, ENCODER_FILE, join_cross_attention
@@ -42,11 +42,12 @@ def export_fp32(
         UnsupportedTaskError: the graph asked for cannot be made of this model.
     """
     if plan.form == "fused":
-        directory.mkdir(parents=True)
-        save_tokenizer(source, directory)
-        model.config.save_pretrained(directory)
-        if getattr(model, "generation_config", None) is not None:
-            model.generation_config.save_pretrained(directory)
+        with tempfile.TemporaryDirectory(dir=directory.parent, prefix="saved-") as work:
+            save_tokenizer(source, Path(work))
+            model.config.save_pretrained(work)
+            if getattr(model, "generation_config", None) is not None:
+                model.generation_config.save_pretrained(work)
+            copy_companions(Path(work), directory)
         made, form = _fused(source, model, plan)
         save_graphs({GRAPH_FILE: made}, directory, origin=directory)
         return Graph(
@@ -109,7 +110,7 @@ def _single(source: SourceModel, raw: Path) -> dict[str, onnx.ModelProto]:
             f"{source.reference} does not become one graph (optimum makes {made}), so it does not "
             f"run here as {source.task}"
         )
-    graph = onnx.load(path)
+    graph = load_graph(path)
     inputs = {node.name for node in graph.graph.input}
     known = {"input_ids", "attention_mask", "token_type_ids", "position_ids"}
     if source.task != "text-generation":

@@ -155,7 +155,7 @@ def _plot(report: Report, path: Path) -> None:
         colours = ["#c0504d" if s.product in report.finer else "#3b6fb6" for s in shown]
         right.barh([s.product for s in shown], [s.error for s in shown], color=colours)
         right.invert_yaxis()
-        right.set_xlabel("relative error of the output, quantized alone (red: left finer)")
+        right.set_xlabel("error of the output, quantized alone (red: left finer)")
         right.tick_params(axis="y", labelsize=7)
     else:
         pairs = [("fp32 / original", report.fp32_against_original.relative)]
@@ -163,6 +163,6 @@ def _plot(report: Report, path: Path) -> None:
         right.bar([p[0] for p in pairs], [max(p[1], 1e-9) for p in pairs], color="#3b6fb6")
         right.set_yscale("log")
         right.set_ylabel("mean relative error of the output")
-    right.set_title(report.judgement.sentence(), fontsize=8)
+    figure.suptitle(report.judgement.sentence(), fontsize=10)
     figure.savefig(path, dpi=110, metadata={"Software": None})
     plt.close(figure)

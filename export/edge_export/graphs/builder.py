@@ -123,11 +123,17 @@ class GraphBuilder:
         return f"t{self._count}"
 
     def model(self, name: str) -> onnx.ModelProto:
-        """Return the model with all that was added."""
-        graph = helper.make_graph(
-            self._nodes, name, self._inputs, self._outputs, list(self._initializers.values())
-        )
-        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(CONTRIB, 1)]
-        model = helper.make_model(graph, opset_imports=opsets, producer_name="edge-export")
-        model.ir_version = _IR_VERSION
+        """Return the model with all that was added; the builder is empty afterwards.
+
+        Weights are moved one by one: protobuf copies no message of 2 GB or more.
+        """
+        model = onnx.ModelProto(ir_version=_IR_VERSION, producer_name="edge-export")
+        model.opset_import.extend([helper.make_opsetid("", OPSET), helper.make_opsetid(CONTRIB, 1)])
+        model.graph.name = name
+        model.graph.node.extend(self._nodes)
+        model.graph.input.extend(self._inputs)
+        model.graph.output.extend(self._outputs)
+        while self._initializers:
+            first = next(iter(self._initializers))
+            model.graph.initializer.append(self._initializers.pop(first))
         return model

@@ -15,6 +15,14 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx.external_data_helper import set_external_data, uses_external_data
 
 DATA_FILE = "model.onnx.data"
+COMPANIONS = (
+    "config.json",
+    "generation_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "chat_template.jinja",
+)
 _SMALLEST_BYTES = 1024  # what is smaller stays in the graph, where shape inference can see it
 _ALIGNMENT = 64  # bytes: a cache line
 
@@ -97,11 +105,11 @@ def raw_bytes(tensor: TensorProto, directory: Path) -> bytes:
 
 
 def copy_companions(source: Path, target: Path) -> None:
-    """Copy all files but graphs and their weights: config, tokenizer, templates."""
+    """Copy what a bundle has beside its graphs: config, tokenizer, chat template."""
     target.mkdir(parents=True, exist_ok=True)
-    for path in sorted(source.iterdir()):
-        if path.is_file() and ".onnx" not in path.name:
-            shutil.copyfile(path, target / path.name)
+    for name in COMPANIONS:
+        if (source / name).is_file():
+            shutil.copyfile(source / name, target / name)
 
 
 def _inline(tensor: TensorProto, raw: bytes) -> None:

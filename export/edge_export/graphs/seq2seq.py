@@ -12,6 +12,8 @@ from pathlib import Path
 import onnx
 from onnx.utils import Extractor
 
+from edge_export.graphs.external import load_graph
+
 ENCODER_FILE = "encoder_model.onnx"
 DECODER_FILE = "decoder_model.onnx"
 _LATER_STEPS = "decoder_with_past_model.onnx"
@@ -26,8 +28,8 @@ def join_cross_attention(exported: Path) -> dict[str, onnx.ModelProto]:
     with the decoder's own, ``input_ids`` and ``encoder_attention_mask`` in; ``logits`` and
     ``present.N.decoder.…`` out.
     """
-    encoder = onnx.load(exported / ENCODER_FILE)
-    first = onnx.load(exported / DECODER_FILE)
+    encoder = load_graph(exported / ENCODER_FILE)
+    first = load_graph(exported / DECODER_FILE)
     cross = [output.name for output in first.graph.output if ".encoder." in output.name]
     # the decoder's own input is asked for its batch size, which is that of the encoder's
     bound = {
@@ -39,7 +41,7 @@ def join_cross_attention(exported: Path) -> dict[str, onnx.ModelProto]:
     _append(encoder.graph, part.graph, bound)
     encoder.graph.ClearField("output")
     encoder.graph.output.extend(value for value in first.graph.output if ".encoder." in value.name)
-    return {ENCODER_FILE: encoder, DECODER_FILE: onnx.load(exported / _LATER_STEPS)}
+    return {ENCODER_FILE: encoder, DECODER_FILE: load_graph(exported / _LATER_STEPS)}
 
 
 def _append(graph: onnx.GraphProto, part: onnx.GraphProto, names: dict[str, str]) -> None:

@@ -30,8 +30,9 @@ _SCALE_BYTES = 4
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """The form of the graph and the precision of its products, for a device.
 
-    ``size_bytes`` and ``fp32_bytes`` are estimates from the shapes alone; ``memory_bytes`` is for
-    a process that has read ``max_length`` tokens, of which the KV cache takes ``kv_cache_bytes``.
+    ``size_bytes`` and ``fp32_bytes`` are estimates from the shapes alone; ``memory_bytes`` is the
+    peak of a process that has read ``max_length`` tokens: the mapped file, the products once more
+    in the order that the kernels read them in, the KV cache (``kv_cache_bytes``) and the runtime.
     """
 
     model: str
@@ -79,6 +80,7 @@ def make_plan(
     counts = _count(source)
     cache = _cache_bytes(source, length)
     size = _size(counts, precision)
+    packed = _size(_Counts(counts.products, 0, 0, counts.columns), precision)
     return Plan(
         model=source.reference,
         task=source.task,
@@ -91,7 +93,7 @@ def make_plan(
         fp32_bytes=_size(counts, "fp32"),
         size_bytes=size,
         kv_cache_bytes=cache,
-        memory_bytes=size + cache + _RUNTIME_BYTES,
+        memory_bytes=size + packed + cache + _RUNTIME_BYTES,
     )
 
 

@@ -16,7 +16,7 @@ from edge_runtime.errors import ConfigError
 from edge_runtime.inference.tokenizer import Tokenizer, Window
 
 # of a decoder's text: enough to see its statistics, little enough to run on any machine
-_LONGEST = 256
+LONGEST = 256
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def builtin_texts(task: Task) -> list[Text]:
     if task == "question-answering":
         return [Text(context, question) for question, context in QUESTIONS]
     if task == "text-generation":
-        return [Text(text) for text in (*PASSAGES, *TEXTS[:8])]
+        return [Text(text) for text in (*PASSAGES, *TEXTS)]
     if task in {"summarization", "translation"}:
         return [Text(text) for text in (*PASSAGES[:3], *TEXTS[:8])]
     return [Text(text) for text in TEXTS]
@@ -70,7 +70,8 @@ def read_texts(path: Path, task: Task) -> list[Text]:
     if path.suffix == ".jsonl":
         found = list(_json_lines(path, content))
     else:
-        parts = content.split("\n\n") if task == "text-generation" else content.splitlines()
+        paragraphs = task == "text-generation" and "\n\n" in content.strip()
+        parts = content.split("\n\n") if paragraphs else content.splitlines()
         found = [Text(part.strip()) for part in parts if part.strip()]
     if not found:
         raise ConfigError(f"{path} has no texts; put one on each line")
@@ -95,13 +96,29 @@ def _json_lines(path: Path, content: str) -> Iterator[Text]:
 
 
 def make_samples(
-    texts: Sequence[Text], task: Task, tokenizer: Tokenizer, max_length: int
+    texts: Sequence[Text],
+    task: Task,
+    tokenizer: Tokenizer,
+    max_length: int,
+    *,
+    longest: int = LONGEST,
 ) -> list[Sample]:
-    """Tokenise the texts; of one that is too long, the beginning."""
+    """Tokenise the texts; of one that is too long, the beginning, or all of it for a decoder.
+
+    A decoder's long text becomes several samples of at most ``longest`` tokens, each of which
+    begins anew.
+    """
     if task == "question-answering":
         return [Sample(tokenizer.pair_windows(t.question or "", t.text)[0]) for t in texts]
-    if task in {"text-generation", "summarization", "translation"}:
-        limit = min(_LONGEST, max_length)
+    limit = min(longest, max_length)
+    if task == "text-generation":
+        every = (tokenizer.ids(text.text) for text in texts)
+        return [
+            Sample(_window(ids[start : start + limit]))
+            for ids in every
+            for start in range(0, len(ids), limit)
+        ]
+    if task in {"summarization", "translation"}:
         return [
             Sample(_window(tokenizer.ids(t.text)[:limit]), _target(t, tokenizer, limit))
             for t in texts

@@ -11,7 +11,7 @@ from edge_export.checks.parity import Parity, compare
 from edge_export.checks.scores import text_scores
 from edge_export.evaluate import evaluate
 from edge_export.evaluation.measurement import Data
-from edge_export.samples import Sample, Text, builtin_texts, make_samples, read_texts
+from edge_export.samples import LONGEST, Sample, Text, builtin_texts, make_samples, read_texts
 from edge_runtime.bundles.manifest import Head
 from edge_runtime.bundles.store import Bundle
 from edge_runtime.inference.tokenizer import Tokenizer
@@ -21,6 +21,7 @@ from edge_runtime.tasks.seq2seq import TextToText
 _LABELLED = {"text-classification", "token-classification", "question-answering"}
 _COMPARED = 256  # texts of the user's file of which outputs are compared one by one
 _CALIBRATED = 128  # texts that are enough for ranges
+_BEGINNING = 64  # tokens: a decoder's first ones are unlike the others, so many have to be seen
 _RANKED = 6  # texts that are enough to rank products
 _LONGEST_OUTPUT = 128
 
@@ -52,10 +53,8 @@ class Trial:
         longest = manifest.max_length if manifest.heads else None
         self._tokenizer = Tokenizer(fp32.path / "tokenizer.json", max_length=longest)
         self.samples = self._sampled(self._texts[:_COMPARED])
-        self.calibration = self.samples[:_CALIBRATED]
-        if calibrate is not None:
-            texts = read_texts(calibrate, self._task)[:_CALIBRATED]
-            self.calibration = self._sampled(texts)
+        ranged = read_texts(calibrate, self._task) if calibrate is not None else self._texts
+        self.calibration = self._sampled(ranged[:_CALIBRATED], _BEGINNING)[:_CALIBRATED]
         self.reference = device_outputs(fp32, self.samples, "fp32")
         self._before: float | None = None
 
@@ -120,9 +119,9 @@ class Trial:
         name, after, n = _metric(bundle, self._labelled)
         return judge_metric(name, self._before, after, self._max_drop, n)
 
-    def _sampled(self, texts: Sequence[Text]) -> list[Sample]:
-        longest = self._fp32.manifest.max_length
-        samples = make_samples(texts, self._task, self._tokenizer, longest)
+    def _sampled(self, texts: Sequence[Text], longest: int = LONGEST) -> list[Sample]:
+        reads = self._fp32.manifest.max_length
+        samples = make_samples(texts, self._task, self._tokenizer, reads, longest=longest)
         if self._task in {"summarization", "translation"}:
             return with_targets(self._fp32, samples)
         return [sample for sample in samples if len(sample.window.ids) > 1]

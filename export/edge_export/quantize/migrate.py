@@ -103,7 +103,6 @@ def set_apart(seen: Range, kernel: Floats) -> Activation:
     """
     order = np.argsort(-seen.largest, kind="stable")
     power = (kernel.astype(np.float64) ** 2).sum(axis=1)
-    signal = float((seen.rms**2 * power).sum()) or 1.0
     most = min(_MOST_OUTLIERS, len(order) // 8)
     tried: list[tuple[float, int, float, float]] = []
     for count in _COUNTS:
@@ -111,7 +110,7 @@ def set_apart(seen: Range, kernel: Floats) -> Activation:
             break
         kept = order[count:]
         error, low, high = _best_range(seen, kept, power)
-        tried.append((float(np.sqrt(error / signal)), count, low, high))
+        tried.append((error, count, low, high))
         if tried[-1][0] <= _ENOUGH:
             break
     least = min(error for error, *_ in tried)
@@ -124,8 +123,9 @@ def set_apart(seen: Range, kernel: Floats) -> Activation:
 def _best_range(
     seen: Range, kept: npt.NDArray[np.int64], power: npt.NDArray[np.float64]
 ) -> tuple[float, float, float]:
-    """Return the least squared error of the product, and the range that gives it."""
+    """Return the least error of the product, relative to it, and the range that gives it."""
     low, high = min(0.0, float(seen.low[kept].min())), max(0.0, float(seen.high[kept].max()))
+    signal = float((seen.rms**2 * power).sum()) or 1.0
     rows, weight = seen.rows[:, kept].astype(np.float64), power[kept]
     best = (np.inf, low, high)
     for share in _SHARES:
@@ -133,9 +133,8 @@ def _best_range(
         past = np.maximum(rows - share * high * _MARGIN, 0) + np.maximum(
             share * low * _MARGIN - rows, 0
         )
-        clipped = float(((past**2).mean(axis=0) * weight).sum())
-        error = step**2 / 12 * float(weight.sum()) + clipped
-        best = min(best, (error, share * low, share * high))
+        error = float(((past**2).mean(axis=0) + step**2 / 12) @ weight)
+        best = min(best, (float(np.sqrt(error / signal)), share * low, share * high))
     return best
 
 

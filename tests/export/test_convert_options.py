@@ -237,13 +237,13 @@ def test_summaries_are_scored_against_references(tmp_path: Path) -> None:
 def test_a_decoder_is_calibrated_and_judged_on_the_users_texts(tmp_path: Path) -> None:
     source = FAMILIES["smollm2"].save(tmp_path / "source")
     texts = tmp_path / "texts.txt"
-    texts.write_text("\n\n".join(TEXTS[:6]))
+    texts.write_text("\n\n".join([*TEXTS[:5], " ".join(TEXTS)]))
     out = tmp_path / "out"
     manifest = convert(
         Options(model=str(source), output=out, data=texts, calibrate=texts, max_drop=50)
     )
     judged = manifest.report["judgement"]
-    assert judged["n"] == 6
+    assert judged["n"] > 6  # the last one takes several pieces
     evaluated = json.loads(_invoke("evaluate", out, "--data", texts, "--json"))
     found = evaluated["metrics"]["perplexity"]
     assert found["value"] == pytest.approx(judged["quantized"], rel=1e-3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 
 from edge_export.checks.judgement import Judgement, judge_metric, judge_outputs, perplexity
@@ -12,6 +13,7 @@ from edge_export.checks.scores import text_scores
 from edge_export.evaluate import evaluate
 from edge_export.evaluation.measurement import Data
 from edge_export.samples import LONGEST, Sample, Text, builtin_texts, make_samples, read_texts
+from edge_runtime.bundles.derive import read_json
 from edge_runtime.bundles.manifest import Head
 from edge_runtime.bundles.store import Bundle
 from edge_runtime.inference.tokenizer import Tokenizer
@@ -22,6 +24,7 @@ _LABELLED = {"text-classification", "token-classification", "question-answering"
 _COMPARED = 256  # texts of the user's file of which outputs are compared one by one
 _CALIBRATED = 128  # texts that are enough for ranges
 _BEGINNING = 64  # tokens: a decoder's first ones are unlike the others, so many have to be seen
+_MOST_LOGITS = 200_000_000  # kept of each form: 0.8 GB
 _RANKED = 6  # texts that are enough to rank products
 _LONGEST_OUTPUT = 128
 
@@ -52,7 +55,7 @@ class Trial:
         self.head: Head | None = next(iter(manifest.heads.values()), None)
         longest = manifest.max_length if manifest.heads else None
         self._tokenizer = Tokenizer(fp32.path / "tokenizer.json", max_length=longest)
-        self.samples = self._sampled(self._texts[:_COMPARED])
+        self.samples = self._bounded(self._sampled(self._texts[:_COMPARED]))
         ranged = read_texts(calibrate, self._task) if calibrate is not None else self._texts
         self.calibration = self._sampled(ranged[:_CALIBRATED], _BEGINNING)[:_CALIBRATED]
         self.reference = device_outputs(fp32, self.samples, "fp32")
@@ -107,6 +110,15 @@ class Trial:
             for name, value in text_scores(self._task, written, references).items():
                 found.setdefault(name, {})[form] = round(value, 4)
         return found
+
+    def _bounded(self, samples: list[Sample]) -> list[Sample]:
+        """Return as many samples as their logits fit into memory, at least one."""
+        if self.head is not None:
+            return samples
+        vocabulary = int(read_json(self._fp32.path / "config.json").get("vocab_size") or 1)
+        rows = accumulate(len(s.target) or len(s.window.ids) for s in samples)
+        fitting = sum(count * vocabulary <= _MOST_LOGITS for count in rows)
+        return samples[: max(1, fitting)]
 
     def _perplexity(self, outputs: Sequence[Floats]) -> float:
         return perplexity(outputs, self.samples)

@@ -30,23 +30,18 @@ def evaluate_text_generation(bundle: Bundle, data: Data) -> Measurement:
         ConfigError: the file has no texts of two tokens or more.
     """
     generator = TextGenerator(bundle)
-    texts = [text.text for text in read_texts(data.path, bundle.manifest.task)]
-    samples = make_samples(
-        [Text(text) for text in texts], bundle.manifest.task, generator.tokenizer,
-        bundle.manifest.max_length,
-    )  # fmt: skip
+    texts = read_texts(data.path, bundle.manifest.task)
     losses, hits, counts, ms, kept = [], [], [], [], []
-    for text, sample in zip(tqdm(texts, desc="evaluate", unit="text"), samples, strict=True):
-        ids = sample.window.ids
-        if len(ids) < 2:  # noqa: PLR2004 - one token has no next one
-            continue
+    for text in tqdm(texts, desc="evaluate", unit="text"):
         started = time.perf_counter()
-        logits = generator.logits(ids.tolist())
+        loss_of, hits_of, count_of = _read(generator, text)
+        if count_of == 0:
+            continue
         ms.append((time.perf_counter() - started) * 1e3)
-        losses.append(-float(log_likelihoods(logits, ids).sum()))
-        hits.append(int((logits[:-1].argmax(axis=-1) == ids[1:]).sum()))
-        counts.append(len(ids) - 1)
-        kept.append(text)
+        losses.append(loss_of)
+        hits.append(hits_of)
+        counts.append(count_of)
+        kept.append(text.text)
     if not kept:
         raise ConfigError(f"{data.path} has no text of two tokens or more")
     loss, hit, count = np.array(losses), np.array(hits, dtype=float), np.array(counts, dtype=float)
@@ -94,6 +89,21 @@ def evaluate_text_to_text(bundle: Bundle, data: Data) -> Measurement:
         {name: _mean(values) for name, values in table.items()},
         [Mistake(rows[i].text, references[i], outputs[i], 0.0) for i in worst],
     )
+
+
+def _read(generator: TextGenerator, text: Text) -> tuple[float, int, int]:
+    """Return negative log-likelihood, likeliest tokens and tokens of a text, piece by piece."""
+    manifest = generator.bundle.manifest
+    loss, hits, count = 0.0, 0, 0
+    for sample in make_samples([text], manifest.task, generator.tokenizer, manifest.max_length):
+        ids = sample.window.ids
+        if len(ids) < 2:  # noqa: PLR2004 - one token has no next one
+            continue
+        logits = generator.logits(ids.tolist())
+        loss -= float(log_likelihoods(logits, ids).sum())
+        hits += int((logits[:-1].argmax(axis=-1) == ids[1:]).sum())
+        count += len(ids) - 1
+    return loss, hits, count
 
 
 def _mean(values: Sequence[float] | np.ndarray) -> Metric:

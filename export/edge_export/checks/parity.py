@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import msgspec
 import numpy as np
@@ -43,26 +44,49 @@ def compare(
     Raises:
         BundleError: an output is not finite.
     """
-    if not all(np.isfinite(array).all() for array in (*reference, *other)):
-        raise BundleError("the model's output is not finite (NaN or infinity): check its weights")
-    pairs = [
-        (np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64))
-        for a, b in zip(reference, other, strict=True)
-    ]
-    max_abs = max(float(np.abs(a - b).max()) for a, b in pairs)
-    cosines = [_cosine(a, b) for a, b in pairs]
-    errors = np.concatenate([_relative(a, b) for a, b in pairs])
+    found = [_Pair.of(a, b, head) for a, b in zip(reference, other, strict=True)]
+    max_abs = max(pair.max_abs for pair in found)
+    cosines = [pair.cosine for pair in found]
+    same = np.concatenate([pair.same for pair in found])
     return Parity(
         max_abs=max_abs,
-        max_rel=max_abs / (max(float(np.abs(a).max()) for a, _ in pairs) or 1.0),
-        relative=float(errors.mean()),
+        max_rel=max_abs / (max(pair.largest for pair in found) or 1.0),
+        relative=float(np.concatenate([pair.errors for pair in found]).mean()),
         cosine=min(cosines),
         mean_cosine=float(np.mean(cosines)),
-        agreement=_agreement(head, pairs),
-        kl=float(np.concatenate([_divergence(a, b) for a, b in pairs]).mean())
+        agreement=float(same.mean()) if len(same) else None,
+        kl=float(np.concatenate([pair.divergence for pair in found]).mean())
         if head is None
         else None,
     )
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """One sample's differences; ``same`` is empty without labels, ``divergence`` with a head."""
+
+    max_abs: float
+    largest: float
+    cosine: float
+    errors: Floats
+    same: npt.NDArray[np.bool_]
+    divergence: Floats
+
+    @classmethod
+    def of(cls, reference: Floats, other: Floats, head: Head | None) -> _Pair:
+        if not (np.isfinite(reference).all() and np.isfinite(other).all()):
+            raise BundleError(
+                "the model's output is not finite (NaN or infinity): check its weights"
+            )
+        a, b = np.asarray(reference, dtype=np.float64), np.asarray(other, dtype=np.float64)
+        return cls(
+            max_abs=float(np.abs(a - b).max()),
+            largest=float(np.abs(a).max()),
+            cosine=_cosine(a, b),
+            errors=_relative(a, b),
+            same=_same(a, b, head),
+            divergence=_divergence(a, b) if head is None else np.zeros(0),
+        )
 
 
 def log_softmax(logits: Floats) -> npt.NDArray[np.float64]:
@@ -72,16 +96,14 @@ def log_softmax(logits: Floats) -> npt.NDArray[np.float64]:
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
 
 
-def _agreement(head: Head | None, pairs: Sequence[tuple[Floats, Floats]]) -> float | None:
+def _same(a: Floats, b: Floats, head: Head | None) -> npt.NDArray[np.bool_]:
     if head is not None and head.type == "embedding":
-        return None
+        return np.zeros(0, dtype=bool)
     if head is not None and head.type == "span":
-        same = [(a.argmax(0) == b.argmax(0)).all(keepdims=True).ravel() for a, b in pairs]
-    elif head is not None and head.multi_label:
-        same = [((a > 0) == (b > 0)).all(-1).ravel() for a, b in pairs]
-    else:
-        same = [(a.argmax(-1) == b.argmax(-1)).ravel() for a, b in pairs]
-    return float(np.concatenate(same).mean())
+        return np.array([(a.argmax(0) == b.argmax(0)).all()])
+    if head is not None and head.multi_label:
+        return np.atleast_1d(((a > 0) == (b > 0)).all(-1))
+    return np.atleast_1d(a.argmax(-1) == b.argmax(-1))
 
 
 def _relative(a: Floats, b: Floats) -> Floats:

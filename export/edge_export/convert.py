@@ -34,7 +34,10 @@ from edge_runtime.errors import BundleError, ConfigError, EdgeError, Unsupported
 
 # fp32 ONNX is the same arithmetic in another order, so this is relative to the largest output
 _LARGEST_FP32_DIFFERENCE = 1e-3
-_PINNED = ("numpy", "onnx", "onnxruntime", "optimum", "optimum-onnx", "torch", "transformers")
+_PINNED = (
+    "numpy", "onnx", "onnxruntime", "optimum", "optimum-onnx", "safetensors", "tokenizers", "torch",
+    "transformers",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 from edge_export.cli.calibrate import calibrate
 from edge_export.cli.convert import convert
 from edge_export.cli.diff import diff
@@ -20,7 +22,11 @@ for verb in (convert, train, evaluate, calibrate, inspect, diff, sign, verify):
 
 
 def main() -> None:
-    """Run the command; an error is one line on stderr and exit status 1."""
+    """Run the command; an error is one line on stderr and exit status 1.
+
+    Told to terminate it cleans up, as after Ctrl-C.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     run_app(app)
 
 

@@ -25,8 +25,8 @@ def convert(
     quantization: Annotated[
         str | None,
         typer.Option(
-            help="int8-dynamic, int8-static, int8-weight-only, int4-weight-only or fp32; by "
-            "default the target's."
+            help="int8-dynamic, int8-static, int8-hybrid, int8-weight-only, int4-weight-only or "
+            "fp32; by default the target's."
         ),
     ] = None,
     form: Annotated[

@@ -42,7 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "cpu": machine.cpu_model(),
             "versions": machine.versions(),
             "peer_versions": bench.peer_versions,
-            "settings": dataclasses.asdict(settings),
+            "settings": {
+                key: value
+                for key, value in dataclasses.asdict(settings).items()
+                if key != "llama_python"  # a path of the machine
+            },
             "seeds": settings.seeds,
             "results": [dataclasses.asdict(result) for result in bench.results],
             "goals": [dataclasses.asdict(goal) for goal in goals],

@@ -14,6 +14,7 @@ from edge_export.graphs.decoder import build_decoder
 from edge_export.graphs.decoder_shape import Rope, decoder_shape
 from edge_export.graphs.decoder_weights import decoder_weights
 from edge_export.graphs.encoder import build_encoder
+from edge_export.graphs.equalize import equalize
 from edge_export.graphs.external import copy_companions, load_graph, save_graphs
 from edge_export.graphs.index import GraphIndex
 from edge_export.graphs.rotate import rotate
@@ -85,10 +86,11 @@ def _fused(source: SourceModel, model: Any, plan: Plan) -> tuple[onnx.ModelProto
         return build_encoder(config, weights, head, source.task), "fused"
     shape = decoder_shape(config, _ropes(model))
     named = decoder_weights(weights, shape, str(config["model_type"]))
-    # what is not quantized has nothing to gain
-    turned = named if plan.quantization == "fp32" else rotate(named, shape)
+    if plan.quantization == "fp32":  # nothing to gain
+        return build_decoder(shape, named, plan.max_length), "fused"
+    turned = rotate(named, shape)
     form = "fused" if turned is named else "fused-rotated"
-    return build_decoder(shape, turned, plan.max_length), form
+    return build_decoder(shape, equalize(turned, shape), plan.max_length), form
 
 
 def _ropes(model: Any) -> dict[str, Rope]:  # noqa: ANN401

@@ -20,7 +20,9 @@ onnx = pytest.importorskip("onnx", reason="needs the extra `export`")
 from edge_export.graphs.builder import CONTRIB, GraphBuilder  # noqa: E402
 from edge_export.graphs.decoder import build_decoder  # noqa: E402
 from edge_export.graphs.decoder_shape import DecoderShape, Layer, Norm, Rope  # noqa: E402
+from edge_export.graphs.equalize import equalize  # noqa: E402
 from edge_export.graphs.external import load_graph, save_graphs  # noqa: E402
+from edge_export.graphs.rotate import rotate  # noqa: E402
 from edge_export.quantize.model import Quantizer, table_precision  # noqa: E402
 from edge_export.samples import Sample  # noqa: E402
 from edge_runtime.inference.tokenizer import Window  # noqa: E402
@@ -121,6 +123,50 @@ def test_static_ranges_survive_planted_outliers_that_dynamic_ones_do_not(tmp_pat
     dynamic = _error(tmp_path / "a", weights, "int8-dynamic")
     static = _error(tmp_path / "b", weights, "int8-static")
     assert static < 0.5 * dynamic
+
+
+def _uneven(seed: int = 0) -> dict[str, Any]:
+    """Return weights with unequal channels, norms that magnify a few, and biases."""
+    rng = np.random.default_rng(seed)
+    weights = _weights(seed)
+    for name, value in list(weights.items()):
+        if name.endswith("norm.weight"):
+            weights[name] = value * np.exp(0.3 * rng.standard_normal(HIDDEN)).astype(np.float32)
+            weights[name][[3, 50, 77]] *= 10
+        elif name.startswith("layers."):
+            spread = np.exp(0.5 * rng.standard_normal(value.shape[1]))
+            weights[name] = value * spread.astype(np.float32)
+            bias = name.replace(".weight", ".bias")
+            weights[bias] = rng.standard_normal(value.shape[1]).astype(np.float32) * 0.1
+    return weights
+
+
+@pytest.mark.parametrize("head", ["tied", "untied"])
+@pytest.mark.parametrize("change", [rotate, equalize])
+def test_what_evens_channels_out_changes_no_output(tmp_path: Path, change: Any, head: str) -> None:
+    weights = _uneven()
+    if head == "untied":
+        rng = np.random.default_rng(1)
+        weights["lm_head.weight"] = rng.standard_normal((HIDDEN, VOCABULARY)).astype(np.float32)
+    changed = change(weights, SHAPE)
+    products = [name for name in weights if name.endswith(("qkv.weight", "down.weight"))]
+    assert all(np.abs(changed[name] - weights[name]).max() > 0.01 for name in products)
+    before = _logits(_bundle(tmp_path / "before", weights))
+    after = _logits(_bundle(tmp_path / "after", changed))
+    assert compare(before, after).max_rel < 1e-5
+
+
+def test_even_channels_lose_less(tmp_path: Path) -> None:
+    plain = _error(tmp_path / "plain", _uneven(), "int8-weight-only")
+    turned = _error(tmp_path / "turned", equalize(rotate(_uneven(), SHAPE), SHAPE),
+                    "int8-weight-only")  # fmt: skip
+    assert turned < 0.9 * plain
+
+
+def test_a_channel_that_the_last_norm_removes_is_not_rotated_away() -> None:
+    weights = _weights()
+    weights["norm.weight"][5] = 1e-6
+    assert rotate(weights, SHAPE) is weights
 
 
 @pytest.mark.parametrize("precision", ["int8-dynamic", "int8-static", "int4-weight-only"])

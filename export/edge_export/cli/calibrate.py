@@ -10,16 +10,17 @@ import msgspec
 import typer
 
 from edge_export.cli.extra import needs_extra
+from edge_export.cli.options import HeadOption, TextColumn
 from edge_runtime.bundles.store import Store
 
 
 def calibrate(
     bundle: Annotated[Path, typer.Argument(help="The bundle's directory; its manifest changes.")],
     data: Annotated[Path, typer.Option(help="TSV or JSONL that the model was not trained on.")],
-    head: Annotated[str | None, typer.Option(help="The head, if there are several.")] = None,
+    head: HeadOption = None,
     alpha: Annotated[float, typer.Option(help="Error that local answers may have.")] = 0.05,
     delta: Annotated[float, typer.Option(help="1 - certainty of that.")] = 0.05,
-    text: Annotated[str, typer.Option(help="The column of the text.")] = "text",
+    text: TextColumn = "text",
     label: Annotated[
         str | None, typer.Option(help="The column of the label: label, or the head's name.")
     ] = None,

@@ -9,6 +9,13 @@ import msgspec
 import typer
 
 from edge_export.cli.extra import needs_extra
+from edge_export.cli.options import (
+    AllJson,
+    BootstrapSeed,
+    HeadOption,
+    LabelColumn,
+    TextColumn,
+)
 from edge_runtime.bundles.store import Store
 
 if TYPE_CHECKING:
@@ -21,13 +28,11 @@ def diff(
     a: Annotated[Path, typer.Argument(help="The directory of a bundle.")],
     b: Annotated[Path, typer.Argument(help="The directory of another.")],
     data: Annotated[Path | None, typer.Option(help="Labelled texts that both answer.")] = None,
-    head: Annotated[str | None, typer.Option(help="The head, if there are several.")] = None,
-    text: Annotated[str, typer.Option(help="The column of the text.")] = "text",
-    label: Annotated[
-        str | None, typer.Option(help="The column of the label, the spans or the answers.")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 13,
-    as_json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
+    head: HeadOption = None,
+    text: TextColumn = "text",
+    label: LabelColumn = None,
+    seed: BootstrapSeed = 13,
+    as_json: AllJson = False,
 ) -> None:
     """Compare manifest, size and latency of two bundles, and with data what they score."""
     with needs_extra():

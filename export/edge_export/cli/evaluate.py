@@ -9,6 +9,13 @@ import msgspec
 import typer
 
 from edge_export.cli.extra import needs_extra
+from edge_export.cli.options import (
+    AllJson,
+    BootstrapSeed,
+    HeadOption,
+    LabelColumn,
+    TextColumn,
+)
 from edge_runtime.bundles.store import Store
 
 if TYPE_CHECKING:
@@ -20,14 +27,18 @@ _WIDTH = 70
 
 def evaluate(
     bundle: Annotated[Path, typer.Argument(help="The directory of a bundle, or of ONNX files.")],
-    data: Annotated[Path, typer.Option(help="Labelled texts: TSV, JSONL or CoNLL.")],
-    head: Annotated[str | None, typer.Option(help="The head, if there are several.")] = None,
-    text: Annotated[str, typer.Option(help="The column of the text.")] = "text",
-    label: Annotated[
-        str | None, typer.Option(help="The column of the label, the spans or the answers.")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 13,
-    as_json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
+    data: Annotated[
+        Path,
+        typer.Option(
+            help="Labelled texts (TSV, JSONL or CoNLL); for models that make text, texts, or JSON "
+            'lines with "text" and "reference".'
+        ),
+    ],
+    head: HeadOption = None,
+    text: TextColumn = "text",
+    label: LabelColumn = None,
+    seed: BootstrapSeed = 13,
+    as_json: AllJson = False,
 ) -> None:
     """Score a bundle with 95 % intervals; show confusions, slowest texts and surest mistakes."""
     with needs_extra():

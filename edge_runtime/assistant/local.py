@@ -53,6 +53,8 @@ def _open_writer(bundle: Bundle, threads: int) -> dict[str, LocalTask]:
 
 
 def _write(model: TextGenerator | TextToText, request: Request) -> Answer:
+    if "sentences" in request.options:
+        raise BadRequestError("option sentences is for extractive summaries; this bundle writes")
     asked = _option(request, "max_tokens", int)
     most = DEFAULT_NEW_TOKENS if asked is None else asked
     if most < 1:

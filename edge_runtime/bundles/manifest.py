@@ -11,6 +11,7 @@ import edge_runtime
 from edge_runtime.errors import BundleError
 
 FILE_NAME = "bundle.json"
+DATA_FILE = "model.onnx.data"  # the weights of all graphs
 FORMAT = 1
 
 HeadType = Literal["classification", "tagging", "embedding", "span"]

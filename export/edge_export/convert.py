@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import platform
+import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -114,7 +115,7 @@ def convert(options: Options) -> Manifest:
         tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}-") as name,
     ):
         work = Path(name)
-        fp32, exported, trial = _export(source, plan, options, work)
+        plan, fp32, exported, trial = _export(source, plan, options, work)
         if plan.quantization == "fp32":
             parity, judgement = trial.judge(fp32)
             quantized = Quantized(fp32, parity, judgement)
@@ -148,13 +149,13 @@ def _disk_errors(model: str) -> Iterator[None]:
 
 def _export(
     source: SourceModel, plan: Plan, options: Options, work: Path
-) -> tuple[Bundle, Parity, Trial]:
-    """Write the fp32 form and compare it with the original."""
+) -> tuple[Plan, Bundle, Parity, Trial]:
+    """Write the fp32 form and compare it with the original; return the plan as it was done."""
     with working("load the original"):
         model = load_original(source)
     directory = work / "fp32"
     with working(f"export to ONNX ({plan.form})"):
-        graph = _graph(source, model, plan, options, directory)
+        plan, graph = _graph(source, model, plan, options, directory)
     manifest = _manifest(source, plan, options.name or source.name, graph)
     write_manifest(directory, manifest)
     fp32 = Bundle(directory, manifest, verified=False)
@@ -167,7 +168,7 @@ def _export(
             f"{exported.max_rel:.2g} of its largest output, more than "
             f"{_LARGEST_FP32_DIFFERENCE:g}; nothing was written"
         )
-    return fp32, exported, trial
+    return plan, fp32, exported, trial
 
 
 def _graph(
@@ -176,18 +177,20 @@ def _graph(
     plan: Plan,
     options: Options,
     directory: Path,
-) -> Graph:
+) -> tuple[Plan, Graph]:
+    """Export as planned, or through optimum where the fused graph turns out not to be possible."""
     try:
-        return export_fp32(source, model, plan, directory)
+        return plan, export_fp32(source, model, plan, directory)
     except UnsupportedTaskError as exc:
         if plan.form == "optimum" or options.form == "fused":
             raise
-        step(f"{exc}; optimum's graph instead")
+        reason = f"form optimum: no fused graph, {exc}"
+    step(reason)
     check_exportable(source)
-    for path in directory.iterdir():
-        path.unlink()
-    directory.rmdir()
-    return export_fp32(source, model, msgspec.structs.replace(plan, form="optimum"), directory)
+    shutil.rmtree(directory, ignore_errors=True)
+    why = [each for each in plan.why if not each.startswith("form ")]
+    plan = msgspec.structs.replace(plan, form="optimum", why=[reason, *why])
+    return plan, export_fp32(source, model, plan, directory)
 
 
 def _manifest(source: SourceModel, plan: Plan, name: str, graph: Graph) -> Manifest:

@@ -61,12 +61,12 @@ def export_fp32(
     with tempfile.TemporaryDirectory(dir=directory.parent, prefix="optimum-") as work:
         raw = Path(work) / "raw"
         export_onnx(source, raw)
-        graphs = join_cross_attention(raw) if source.is_pair else _single(source, raw)
+        graphs = join_cross_attention(raw) if source.is_encoder_decoder else _single(source, raw)
         for made in graphs.values():
             tie_head(GraphIndex(made, raw))
         save_graphs(graphs, directory, origin=raw)
         copy_companions(raw, directory)
-    if source.is_pair:
+    if source.is_encoder_decoder:
         return Graph(
             file=DECODER_FILE, encoder=ENCODER_FILE, form="optimum", opset=OPSET, kv_cache="growing"
         )

@@ -115,7 +115,7 @@ def _why_not_fused(source: SourceModel) -> str | None:
     if source.task == "text-generation":
         return why_not_fused(source.config.to_dict())
     family = str(source.config.model_type)
-    known = family in FUSED_ENCODERS and not source.is_pair
+    known = family in FUSED_ENCODERS and not source.is_encoder_decoder
     return None if known else f"no fused graph is known for {family}"
 
 
@@ -195,7 +195,7 @@ def _cache_bytes(source: SourceModel, length: int) -> int:
         kv_heads = int(getattr(config, "num_key_value_heads", None) or heads)
         width = int(getattr(config, "head_dim", None) or config.hidden_size // heads)
         return 2 * 4 * int(config.num_hidden_layers) * kv_heads * width * length
-    if not source.is_pair:
+    if not source.is_encoder_decoder:
         return 0
     # keys and values of the decoder's own attention and of the cross attention
     config = source.config

@@ -22,7 +22,7 @@ from edge_runtime.bundles.store import Bundle
 
 @dataclass(frozen=True)
 class Quantized:
-    """A quantized form, what it cost, and which products were left finer for that."""
+    """A quantized form, what it cost, and which layers were left finer for that."""
 
     bundle: Bundle
     parity: Parity
@@ -32,7 +32,7 @@ class Quantized:
 
 
 def quantize(fp32: Bundle, trial: Trial, plan: Plan, profile: Profile, work: Path) -> Quantized:
-    """Quantize as planned; where that costs too much, leave the most sensitive products finer."""
+    """Quantize as planned; where that costs too much, leave the most sensitive layers finer."""
     quantization = plan.quantization
     quantizer = Quantizer(fp32, trial.calibration, profile.weight_bits)
     chosen = quantizer.choose(quantization)
@@ -55,7 +55,7 @@ def quantize(fp32: Bundle, trial: Trial, plan: Plan, profile: Profile, work: Pat
     parity, judgement = trial.judge(bundle)
     if judgement.passed or not chosen:
         return Quantized(bundle, parity, judgement)
-    step(f"{judgement.sentence()}: look for sensitive products")
+    step(f"{judgement.sentence()}: look for sensitive layers")
     ranked = rank(quantizer, chosen, trial.error)
     found = search(
         ranked, chosen, lambda tried: trial.judge(written(tried))[1].drop, judgement.most
@@ -73,7 +73,7 @@ def _described(
     static = f"{columns} static, outliers in fp32"
     blocks = "int8 in blocks of 32; activations fp32"
     described = {
-        "products": {
+        "linear layers": {
             "int8-dynamic": f"{columns} dynamic, per tensor",
             "int8-static": static,
             "int8-hybrid": static,
@@ -86,7 +86,7 @@ def _described(
         else "int8 per row",
     }
     if quantization == "int8-hybrid":
-        described["products that end a block"] = blocks
+        described["layers that end a block"] = blocks
     if finer:
         described["finer"] = ", ".join(f"{name} {how}" for name, how in sorted(finer.items()))
     return described

@@ -32,7 +32,7 @@ LOADERS: dict[Task, str] = {
     "summarization": "AutoModelForSeq2SeqLM",
     "translation": "AutoModelForSeq2SeqLM",
 }
-_PAIRS = {"summarization", "translation"}  # one architecture does both
+_ENCODER_DECODERS = {"summarization", "translation"}  # one architecture does both
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,9 @@ class SourceModel:
         return LOADERS[self.task]
 
     @property
-    def is_pair(self) -> bool:
+    def is_encoder_decoder(self) -> bool:
         """Whether it is an encoder with a decoder that makes text."""
-        return self.task in _PAIRS
+        return self.task in _ENCODER_DECODERS
 
     @property
     def name(self) -> str:
@@ -133,7 +133,7 @@ def _fitting_task(reference: str, config: Any, asked: Task | None) -> Task:  # n
     found = asked
     if asked != "feature-extraction":  # any encoder has hidden states, whatever head is on it
         found = task_of(architecture)
-        if found in _PAIRS and asked in _PAIRS:
+        if found in _ENCODER_DECODERS and asked in _ENCODER_DECODERS:
             found = asked
         if asked not in {None, found}:
             raise UnsupportedTaskError(
@@ -142,8 +142,8 @@ def _fitting_task(reference: str, config: Any, asked: Task | None) -> Task:  # n
             )
     if found is None:
         raise AssertionError("a task was asked for or found")
-    if (found in _PAIRS) != bool(config.is_encoder_decoder) and found in {
-        *_PAIRS, "text-generation", "feature-extraction",
+    if (found in _ENCODER_DECODERS) != bool(config.is_encoder_decoder) and found in {
+        *_ENCODER_DECODERS, "text-generation", "feature-extraction",
     }:  # fmt: skip
         kind = "an encoder-decoder" if config.is_encoder_decoder else "no encoder-decoder"
         raise UnsupportedTaskError(f"{reference} is {kind}, which does not do {found} here")

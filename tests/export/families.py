@@ -13,7 +13,7 @@ _DECODER = {"hidden_size": 64, "num_key_value_heads": 2, **_IDS}
 _GEMMA = {**_DECODER, "head_dim": 16, "sliding_window": 8}
 _GPT2 = {"n_embd": 64, "n_layer": 2, "n_head": 4, "n_positions": 64, **_IDS}
 _MODERN = {**_IDS, "cls_token_id": 2, "sep_token_id": 3, "local_attention": 8}
-_PAIR = {
+_BART = {
     "d_model": 32, "encoder_layers": 2, "decoder_layers": 2, "encoder_attention_heads": 4,
     "decoder_attention_heads": 4, "encoder_ffn_dim": 64, "decoder_ffn_dim": 64, **_IDS,
     "decoder_start_token_id": 2,
@@ -87,18 +87,18 @@ DECODERS = {
         {"ffn_dim": 64, "word_embed_proj_dim": 32, **_IDS},
     ),
 }  # fmt: skip
-PAIRS = {
+ENCODER_DECODERS = {
     "t5": Family("T5ForConditionalGeneration", "summarization", "optimum", _T5, spread=1.5),
     "flan-t5": Family(
         "T5ForConditionalGeneration", "translation", "optimum",
         {**_T5, "feed_forward_proj": "gated-gelu", "tie_word_embeddings": False}, spread=1.5,
     ),
-    "bart": Family("BartForConditionalGeneration", "summarization", "optimum", _PAIR),
+    "bart": Family("BartForConditionalGeneration", "summarization", "optimum", _BART),
     "marian": Family(
-        "MarianMTModel", "translation", "optimum", {**_PAIR, "decoder_start_token_id": 0}
+        "MarianMTModel", "translation", "optimum", {**_BART, "decoder_start_token_id": 0}
     ),
 }  # fmt: skip
-FAMILIES = {**ENCODERS, **DECODERS, **PAIRS}
+FAMILIES = {**ENCODERS, **DECODERS, **ENCODER_DECODERS}
 
 # one of each shape of graph and way of decoding; `make test-families` takes them all
 SHAPES = (

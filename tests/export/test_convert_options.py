@@ -188,7 +188,7 @@ def test_the_tolerance_counts_points_on_labelled_data(make_model: Make, tmp_path
     assert judged["quantized"] >= 95.0
 
 
-def test_sensitive_products_stay_finer_when_the_tolerance_asks_for_it(tmp_path: Path) -> None:
+def test_sensitive_layers_stay_finer_when_the_tolerance_asks_for_it(tmp_path: Path) -> None:
     source = FAMILIES["smollm2"].save(tmp_path / "source")
     model = transformers.LlamaForCausalLM.from_pretrained(source)
     with torch.no_grad():  # the same function; int8 loses all but one row of every column
@@ -279,3 +279,29 @@ def test_a_question_is_answered_with_words_of_the_text(tmp_path: Path) -> None:
     )
     found = json.loads(result.stdout)["result"]
     assert context[found["start"] : found["end"]] == found["text"] != ""
+
+
+def test_what_turns_out_not_to_fuse_goes_through_optimum_and_says_so(
+    make_model: Make, tmp_path: Path
+) -> None:
+    source = make_model(
+        "BertForSequenceClassification", id2label=LABELS, position_embedding_type="relative_key"
+    )
+    manifest = convert(Options(model=str(source), output=tmp_path / "out"))
+    assert manifest.graph.form == "optimum"
+    plan = json.loads((tmp_path / "out.report" / "report.json").read_text())["plan"]
+    assert plan["form"] == "optimum"
+    assert "relative_key" in plan["why"][0]
+    with pytest.raises(UnsupportedTaskError, match="relative_key"):
+        convert(Options(model=str(source), output=tmp_path / "no", form="fused"))
+
+
+def test_the_size_is_that_of_the_bundle_also_after_a_search(tmp_path: Path) -> None:
+    source = FAMILIES["bert-feature-extraction"].save(tmp_path / "source")
+    plain = convert(Options(model=str(source), output=tmp_path / "a"))
+    options: dict[str, Any] = {"model": str(source), "output": tmp_path / "b", "max_drop": 0.0}
+    searched = convert(Options(**options, allow_drop=True))
+    sizes = [each.report["cost"]["fp32"]["size_bytes"] for each in (plain, searched)]
+    assert sizes[0] == sizes[1]
+    last = searched.report["cost"]["int8-dynamic"]["size_bytes"]
+    assert last == sum(f.size_bytes for f in searched.files if ".onnx" in f.path)

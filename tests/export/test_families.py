@@ -16,7 +16,7 @@ from edge_runtime.tasks.encoder import Encoder
 from edge_runtime.tasks.generation import TextGenerator
 from edge_runtime.tasks.seq2seq import TextToText
 
-from .families import DECODERS, ENCODERS, FAMILIES, PAIRS, SHAPES, Family
+from .families import DECODERS, ENCODER_DECODERS, ENCODERS, FAMILIES, SHAPES, Family
 
 transformers = pytest.importorskip("transformers", reason="needs the extra `export`")
 torch = pytest.importorskip("torch", reason="needs the extra `export`")
@@ -113,7 +113,7 @@ def test_a_decoder_continues_like_the_original(tmp_path: Path, name: str) -> Non
         assert made == expected[0, len(ids) :].tolist()
 
 
-@pytest.mark.parametrize("name", _params(PAIRS))
+@pytest.mark.parametrize("name", _params(ENCODER_DECODERS))
 def test_an_encoder_decoder_writes_like_the_original(tmp_path: Path, name: str) -> None:
     family = FAMILIES[name]
     source, bundle = _converted(family, tmp_path, "fp32")

@@ -180,7 +180,7 @@ def test_the_head_and_the_embedding_are_stored_once(tmp_path: Path, precision: A
     assert stored < 1.25 * share * parameters + 64 * 4096
 
 
-def test_without_dot_product_no_product_is_weight_only(tmp_path: Path) -> None:
+def test_without_dot_product_no_layer_is_weight_only(tmp_path: Path) -> None:
     _error(tmp_path, _weights(), "int8-static")
     graph = load_graph(tmp_path / "int8-static" / "model.onnx").graph
     operators = {node.op_type for node in graph.node}
@@ -221,7 +221,7 @@ def test_int8_columns_come_back_within_half_a_step() -> None:
         assert (np.abs(quantized * scale - kernel) <= 0.5001 * scale).all()
 
 
-def test_the_product_that_int8_hurts_is_found_and_left_finer(tmp_path: Path) -> None:
+def test_the_layer_that_int8_hurts_is_found_and_left_finer(tmp_path: Path) -> None:
     weights = _weights()
     # the same function in fp32; in int8 one row fills the range of every column
     weights["layers.1.mlp.down.weight"][7] *= 1000
@@ -234,7 +234,7 @@ def test_the_product_that_int8_hurts_is_found_and_left_finer(tmp_path: Path) -> 
         quantizer.choose("int8-dynamic"),
         lambda bundle: compare(reference, _logits(bundle)).relative,
     )
-    assert ranked[0].product == "layers.1.mlp.down"
+    assert ranked[0].layer == "layers.1.mlp.down"
     assert ranked[0].error > 3 * ranked[1].error
 
     def drop(chosen: Any) -> float:
@@ -253,7 +253,7 @@ ALL: dict[str, Precision] = dict.fromkeys((f"p{i}" for i in range(40)), "int8-dy
 
 
 @pytest.mark.parametrize("needed", [1, 2, 3, 7, 19, 20])
-def test_the_search_leaves_as_few_products_finer_as_it_takes(needed: int) -> None:
+def test_the_search_leaves_as_few_layers_finer_as_it_takes(needed: int) -> None:
     ranked = [Sensitivity(f"p{i}", 1.0 / (i + 1)) for i in range(40)]
 
     def drop(chosen: dict[str, Any]) -> float:
@@ -262,7 +262,7 @@ def test_the_search_leaves_as_few_products_finer_as_it_takes(needed: int) -> Non
     assert len(search(ranked, ALL, drop, 1.0).finer) == needed
 
 
-def test_the_search_stops_at_half_of_the_products() -> None:
+def test_the_search_stops_at_half_of_the_layers() -> None:
     ranked = [Sensitivity(f"p{i}", 1.0) for i in range(40)]
     tried: list[int] = []
 

@@ -14,7 +14,7 @@ from statistics import median
 import msgspec
 
 from edge_export.texts import PASSAGES, TEXTS
-from edge_runtime.bundles.manifest import read_manifest
+from edge_runtime.bundles.manifest import DATA_FILE, read_manifest
 from edge_runtime.bundles.store import Bundle
 from edge_runtime.errors import BundleError
 from edge_runtime.tasks.encoder import Encoder
@@ -52,7 +52,10 @@ def measure_cost(directory: Path) -> Cost:
     if done.returncode != 0:
         last = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
         raise BundleError(f"{directory} does not run in a process of its own: {last[0]}")
-    size = sum(path.stat().st_size for path in directory.glob("*.onnx*"))
+    graph = read_manifest(directory).graph
+    names = (graph.file, graph.encoder, DATA_FILE)
+    files = [directory / name for name in names if name is not None]
+    size = sum(path.stat().st_size for path in files if path.is_file())
     return msgspec.convert({"size_bytes": size, **json.loads(done.stdout)}, Cost)
 
 

@@ -6,7 +6,6 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
@@ -71,7 +70,7 @@ def original_outputs(model: Any, source: SourceModel, samples: Sequence[Sample])
             feeds = {k: torch.from_numpy(v) for k, v in sample.feeds().items() if k in wanted}
             if source.task == "text-generation":
                 feeds.pop("token_type_ids", None)
-            if source.is_pair:
+            if source.is_encoder_decoder:
                 feeds["decoder_input_ids"] = torch.tensor(
                     [[_start(model), *sample.target[:-1]]], dtype=torch.int64
                 )
@@ -98,8 +97,3 @@ def of_head(head: Head, value: Floats) -> Floats:
         return value
     vector = value[0] if head.pooling == "cls" else value.mean(axis=0)
     return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-12), dtype=np.float32)
-
-
-def unverified(bundle: Bundle, **changes: Any) -> Bundle:  # noqa: ANN401
-    """Return a bundle with another manifest over the same files."""
-    return Bundle(bundle.path, msgspec.structs.replace(bundle.manifest, **changes), verified=False)

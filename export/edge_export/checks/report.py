@@ -14,11 +14,11 @@ from edge_export.checks.parity import Parity
 from edge_export.plan import Plan
 from edge_export.quantize.mixed import Sensitivity
 
-_LISTED = 12  # most sensitive products that are shown
+_LISTED = 12  # most sensitive layers that are shown
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """All that was measured; ``finer`` products were left in higher precision.
+    """All that was measured; ``finer`` layers were left in higher precision.
 
     ``scores`` are text metrics by name, fp32 and quantized; ``sensitivity`` is empty where the
     tolerance did not ask for mixed precision.
@@ -89,8 +89,8 @@ def markdown(report: Report) -> str:
     if report.finer:
         parts.append("Left in higher precision: " + ", ".join(f"`{name}`" for name in report.finer))
     if report.sensitivity:
-        rows = [[f"`{s.product}`", f"{s.error:.2e}"] for s in report.sensitivity[:_LISTED]]
-        parts.append(_table(["most sensitive product", "relative error alone"], rows))
+        rows = [[f"`{s.layer}`", f"{s.error:.2e}"] for s in report.sensitivity[:_LISTED]]
+        parts.append(_table(["most sensitive layer", "relative error alone"], rows))
     versions = ", ".join(f"{name} {number}" for name, number in report.versions.items())
     return "\n\n".join([*parts, f"Versions: {versions}."]) + "\n"
 
@@ -152,8 +152,8 @@ def _plot(report: Report, path: Path) -> None:
     left.set_title(f"{Path(report.plan.model).name} for {report.plan.target}")
     if report.sensitivity:
         shown = report.sensitivity[:_LISTED]
-        colours = ["#c0504d" if s.product in report.finer else "#3b6fb6" for s in shown]
-        right.barh([s.product for s in shown], [s.error for s in shown], color=colours)
+        colours = ["#c0504d" if s.layer in report.finer else "#3b6fb6" for s in shown]
+        right.barh([s.layer for s in shown], [s.error for s in shown], color=colours)
         right.invert_yaxis()
         right.set_xlabel("error of the output, quantized alone (red: left finer)")
         right.tick_params(axis="y", labelsize=7)

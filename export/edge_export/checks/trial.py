@@ -7,7 +7,7 @@ from itertools import accumulate
 from pathlib import Path
 
 from edge_export.checks.judgement import Judgement, judge_metric, judge_outputs, perplexity
-from edge_export.checks.outputs import Floats, device_outputs, with_targets
+from edge_export.checks.outputs import device_outputs, with_targets
 from edge_export.checks.parity import Parity, compare
 from edge_export.checks.scores import text_scores
 from edge_export.evaluate import evaluate
@@ -60,6 +60,7 @@ class Trial:
         self.calibration = self._sampled(ranged[:_CALIBRATED], _BEGINNING)[:_CALIBRATED]
         self.reference = device_outputs(fp32, self.samples, "fp32")
         self._before: float | None = None
+        self._perplexities: tuple[float, float] | None = None
 
     def judge(self, bundle: Bundle) -> tuple[Parity, Judgement]:
         """Run another form of the model and say what it cost.
@@ -71,9 +72,12 @@ class Trial:
         parity = compare(self.reference, outputs, self.head)
         if self._labelled is not None:
             return parity, self._judge_labels(bundle)
-        perplexities = None
-        if self._task == "text-generation" and self._given:
-            perplexities = (self._perplexity(self.reference), self._perplexity(outputs))
+        if self._task == "text-generation":
+            self._perplexities = (
+                perplexity(self.reference, self.samples),
+                perplexity(outputs, self.samples),
+            )
+        perplexities = self._perplexities if self._given else None
         judgement = judge_outputs(
             self._task, self.head, parity, perplexities, self._max_drop, len(self.samples)
         )
@@ -90,15 +94,13 @@ class Trial:
         return compare(self.reference[: len(few)], outputs, self.head).relative
 
     def scores(self, fp32: Bundle, quantized: Bundle) -> dict[str, dict[str, float]]:
-        """Return perplexity, or text metrics against the references where the user gave some."""
-        if self._task == "text-generation":
-            outputs = device_outputs(quantized, self.samples, "")
-            return {
-                "perplexity": {
-                    "fp32": round(self._perplexity(self.reference), 4),
-                    "quantized": round(self._perplexity(outputs), 4),
-                }
-            }
+        """Return text metrics by name, of both forms; ``quantized`` was judged last.
+
+        Perplexity, or against the references where the user gave some.
+        """
+        if self._perplexities is not None:
+            before, after = self._perplexities
+            return {"perplexity": {"fp32": round(before, 4), "quantized": round(after, 4)}}
         pairs = [t for t in self._texts if t.reference is not None]
         if not pairs or self._task not in {"summarization", "translation"}:
             return {}
@@ -119,9 +121,6 @@ class Trial:
         rows = accumulate(len(s.target) or len(s.window.ids) for s in samples)
         fitting = sum(count * vocabulary <= _MOST_LOGITS for count in rows)
         return samples[: max(1, fitting)]
-
-    def _perplexity(self, outputs: Sequence[Floats]) -> float:
-        return perplexity(outputs, self.samples)
 
     def _judge_labels(self, bundle: Bundle) -> Judgement:
         if self._labelled is None:

@@ -12,6 +12,7 @@ import typer
 from edge_export.cli.extra import needs_extra
 from edge_export.cli.options import HeadOption, TextColumn
 from edge_runtime.bundles.store import Store
+from edge_runtime.routing.calibration import upper_bound
 
 
 def calibrate(
@@ -48,8 +49,10 @@ def calibrate(
               "carries no guarantee")  # fmt: skip
     else:
         print(f"  {promise} from confidence {found.threshold:.3f}")
+        bound = upper_bound(found.errors or 0, found.accepted or 0, found.delta)
         print(f"  coverage {found.coverage:.1%}; of {found.n} held-out answers {found.accepted} "
-              f"are that sure, {found.errors} of these are wrong")  # fmt: skip
+              f"are that sure, {found.errors} of these are wrong: at most {bound:.2%} "
+              "(Clopper-Pearson)")  # fmt: skip
     auroc = "-" if found.auroc is None else f"{found.auroc:.3f}"
     temperature = "-" if found.temperature is None else f"{found.temperature:.2f}"
     print(f"  AUROC {auroc}, temperature {temperature}")

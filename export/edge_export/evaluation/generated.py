@@ -19,6 +19,7 @@ from edge_runtime.tasks.generation import TextGenerator
 from edge_runtime.tasks.seq2seq import TextToText
 
 _LONGEST_OUTPUT = 128
+_LISTED = 10
 
 
 def evaluate_text_generation(bundle: Bundle, data: Data) -> Measurement:
@@ -53,9 +54,8 @@ def evaluate_text_generation(bundle: Bundle, data: Data) -> Measurement:
             "next_token": Metric(lambda w: ratio(float(w @ hit), float(w @ count))),
         },
         [
-            Mistake(text, "", f"perplexity {np.exp(loss[i] / count[i]):.1f}", 0.0)
-            for i, text in enumerate(kept)
-            if i in np.argsort(-loss / count)[:10]
+            Mistake(kept[i], "", f"perplexity {np.exp(loss[i] / count[i]):.1f}", 0.0)
+            for i in np.argsort(-loss / count, kind="stable")[:_LISTED]
         ],
     )
 
@@ -82,7 +82,7 @@ def evaluate_text_to_text(bundle: Bundle, data: Data) -> Measurement:
     scores = [text_scores(task, [o], [r]) for o, r in zip(outputs, references, strict=True)]
     names = list(scores[0])
     table = {name: np.array([row[name] for row in scores]) for name in names}
-    worst = np.argsort(table[names[-1]], kind="stable")[:10]
+    worst = np.argsort(table[names[-1]], kind="stable")[:_LISTED]
     return Measurement(
         [row.text for row in rows],
         np.array(ms),

@@ -14,7 +14,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from onnx.external_data_helper import set_external_data, uses_external_data
 
-DATA_FILE = "model.onnx.data"
+from edge_runtime.bundles.manifest import DATA_FILE
+
 COMPANIONS = (
     "config.json",
     "generation_config.json",

@@ -1,4 +1,4 @@
-"""Mixed precision: the products that int8 hurts most, found by measurement, stay finer."""
+"""Mixed precision: the layers that int8 hurts most, found by measurement, stay finer."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from edge_export.quantize.model import Quantizer
 from edge_export.quantize.rewrite import Precision
 from edge_runtime.bundles.store import Bundle
 
-_MOST = 0.5  # share of the products that may stay finer: past that the form is not what was asked
+_MOST = 0.5  # share of the layers that may stay finer: past that the form is not what was asked
 
-# what a product that is too sensitive falls back to
+# what a layer that is too sensitive falls back to
 FINER: dict[Precision, Precision] = {
     "int4-weight-only": "int8-weight-only",
     "int8-weight-only": "fp32",
@@ -24,15 +24,15 @@ FINER: dict[Precision, Precision] = {
 
 
 class Sensitivity(msgspec.Struct, frozen=True):
-    """Relative error of the outputs when this product alone is quantized."""
+    """Relative error of the outputs when this layer alone is quantized."""
 
-    product: str
+    layer: str
     error: float
 
 
 @dataclass(frozen=True)
 class Mixed:
-    """The precision of each product, and what the whole costs with it."""
+    """The precision of each layer, and what the whole costs with it."""
 
     precisions: dict[str, Precision]
     finer: list[str]
@@ -44,7 +44,7 @@ def rank(
     precisions: Mapping[str, Precision],
     error_of: Callable[[Bundle], float],
 ) -> list[Sensitivity]:
-    """Return every product with what ``error_of`` says of the model in which it alone is quantized.
+    """Return every layer with what ``error_of`` says of the model in which it alone is quantized.
 
     The most sensitive stands first.
 
@@ -53,9 +53,9 @@ def rank(
     """
     found = [
         Sensitivity(name, error_of(quantizer.write_variant(name, precision)))
-        for name, precision in tqdm(precisions.items(), desc="sensitivity", unit="product")
+        for name, precision in tqdm(precisions.items(), desc="sensitivity", unit="layer")
     ]
-    return sorted(found, key=lambda each: (-each.error, each.product))
+    return sorted(found, key=lambda each: (-each.error, each.layer))
 
 
 def search(
@@ -64,7 +64,7 @@ def search(
     drop_of: Callable[[dict[str, Precision]], float],
     most_drop: float,
 ) -> Mixed:
-    """Leave as few products of a choice finer as it takes, at most half; return the best one.
+    """Leave as few layers of a choice finer as it takes, at most half; return the best one.
 
     ``drop_of`` writes a choice and measures what it costs. Counts are doubled until one is good
     enough, then halved back towards the last that was not.
@@ -72,7 +72,7 @@ def search(
     most = max(1, int(len(ranked) * _MOST))
 
     def tried(count: int) -> Mixed:
-        finer = [each.product for each in ranked[:count]]
+        finer = [each.layer for each in ranked[:count]]
         chosen = {**precisions, **{name: FINER[precisions[name]] for name in finer}}
         return Mixed(chosen, finer, drop_of(chosen))
 

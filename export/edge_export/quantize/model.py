@@ -1,4 +1,4 @@
-"""All graphs of a model, quantized together: which products there are, and a form of them all."""
+"""All graphs of a model, quantized together: which layers there are, and a form of them all."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from edge_runtime.inference.session import Session
 Precisions = Mapping[str, Precision]
 # of a whole model: one precision for all, or the hybrid
 Quantization = Precision | Literal["int8-hybrid"]
-# the products at the end of a block: no norm evens their input out, so static ranges cost most here
+# the layers at the end of a block: no norm evens their input out, so static ranges cost most here
 _ENDS = re.compile(r"(attention\.out|mlp\.down|o_proj|down_proj|out_proj|fc2)(/MatMul)?$")
 _CACHE = "past_key_values."
 
@@ -30,8 +30,8 @@ _CACHE = "past_key_values."
 class Quantizer:
     """Quantizes the graphs of an fp32 bundle.
 
-    A product is called after its node, behind the name of its graph where there are two
-    (``encoder_model/…``). ``ranges`` of the products' inputs are observed on the calibration
+    A layer is called after its node, behind the name of its graph where there are two
+    (``encoder_model/…``). ``ranges`` of the layers' inputs are observed on the calibration
     samples when a static form first needs them.
     """
 
@@ -48,8 +48,8 @@ class Quantizer:
         self._ranges: dict[str, dict[str, Range]] = {}
 
     @property
-    def products(self) -> dict[str, Linear]:
-        """All products by name, in the order of the graphs."""
+    def layers(self) -> dict[str, Linear]:
+        """All layers by name, in the order of the graphs."""
         return {
             self._name(file, linear): linear
             for file, linears in self._linears.items()
@@ -57,15 +57,15 @@ class Quantizer:
         }
 
     def choose(self, quantization: Quantization) -> dict[str, Precision]:
-        """Return the precision of every product.
+        """Return the precision of every layer.
 
         In ``int8-hybrid`` those that end a block are weight-only, and the others static.
         """
         if quantization != "int8-hybrid":
-            return dict.fromkeys(self.products, quantization)
+            return dict.fromkeys(self.layers, quantization)
         return {
             name: "int8-weight-only" if _ENDS.search(name) else "int8-static"
-            for name in self.products
+            for name in self.layers
         }
 
     def write(self, precisions: Precisions, tables: Precision, directory: Path) -> None:
@@ -85,7 +85,7 @@ class Quantizer:
         copy_companions(self._fp32.path, directory)
 
     def write_variant(self, name: str, precision: Precision) -> Bundle:
-        """Quantize one product alone, over the fp32 files; return the bundle that runs so."""
+        """Quantize one layer alone, over the fp32 files; return the bundle that runs so."""
         precisions = {**self.choose("fp32"), name: precision}
         graph = self._fp32.manifest.graph
         for file, linears in self._linears.items():
@@ -95,7 +95,7 @@ class Quantizer:
             variant = copy_variant(self._fp32.path / file, model, f"variant-{file}").name
             changed = {"encoder": variant} if file == graph.encoder else {"file": variant}
             return with_graph(self._fp32, **changed)
-        raise AssertionError(f"no product is called {name}")
+        raise AssertionError(f"no layer is called {name}")
 
     def _plan(self, file: str, precisions: Precisions, tables: Precision) -> Plan:
         linears = self._linears[file]

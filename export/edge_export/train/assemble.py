@@ -63,7 +63,7 @@ def write_int8(fp32: Path, manifest: Manifest, directory: Path) -> Manifest:
     quantizer.write(quantizer.choose("int8-dynamic"), "int8-dynamic", directory)
     described = {
         "activations": "uint8, dynamic, per tensor",
-        "products": f"int8 ({WEIGHT_BITS} bits used), per channel, symmetric",
+        "linear layers": f"int8 ({WEIGHT_BITS} bits used), per channel, symmetric",
         "tables": "int8, per row, symmetric",
         "heads": "fp32",
     }

@@ -57,7 +57,6 @@ class Tokeniser:
     def __init__(self, tokenizer: Tokenizer, recipe: Recipe, labels: dict[str, list[str]]) -> None:
         self.tokenizer = tokenizer
         self._recipe = recipe
-        self._labels = labels
         self._index = {
             head: {label: i for i, label in enumerate(names)} for head, names in labels.items()
         }

@@ -81,7 +81,8 @@ def test_a_knowledge_question_escalates_with_a_guess_and_a_reason(text: str) -> 
 
 def test_names_and_numbers_do_not_leave() -> None:
     pending = _pending(PRIVATE)
-    sent = encode(pending.escalation).decode()
+    # the correlation is random hex, in which any digits may stand
+    sent = encode(msgspec.structs.replace(pending.escalation, id="")).decode()
     for private in ("Merkel", "Angela", "example.org", "1234567", "170"):
         assert private not in sent
     assert set(pending.guess.redacted) == {"PERSON:1", "EMAIL:1", "PHONE:1"}

@@ -74,6 +74,20 @@ class UnsupportedTaskError(EdgeError, ValueError):
     kind = "unsupported_task"
 
 
+class BusyError(EdgeError, RuntimeError):
+    """A model is in use by the same thread that asks for it again."""
+
+    code = "503"
+    kind = "busy"
+
+
+class MemoryLimitError(EdgeError, MemoryError):
+    """A bundle needs more memory than the settings allow; the message says by how much."""
+
+    code = "503"
+    kind = "memory_limit"
+
+
 class ConfigError(EdgeError, ValueError):
     """A setting is wrong; the message names the setting and its source."""
 

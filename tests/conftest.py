@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -33,3 +34,30 @@ def endpoint() -> Iterator[Endpoint]:
     """An OpenAI-compatible endpoint."""
     with running_endpoint() as running:
         yield running
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--data", type=Path, help="the public data sets, for tests that need them")
+
+
+@pytest.fixture(scope="session")
+def data(request: pytest.FixtureRequest) -> Path:
+    """The directory of the public data sets."""
+    directory: Path | None = request.config.getoption("--data")
+    if directory is None:
+        pytest.skip("needs the public data sets: --data DIR")
+    return directory
+
+
+@pytest.fixture(scope="session")
+def tiny_decoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of a fused fp32 bundle that generates and chats; its model is beside it."""
+    pytest.importorskip("transformers", reason="needs the extra `export`")
+    from edge_export.convert import Options, convert
+    from tests.tiny_decoder import save_tiny_decoder
+
+    directory = tmp_path_factory.mktemp("decoder")
+    source = save_tiny_decoder(directory / "source")
+    out = directory / "tiny"
+    convert(Options(model=str(source), output=out, quantization="fp32", allow_drop=True))
+    return out

@@ -7,7 +7,10 @@ import sys
 
 import pytest
 
-HEAVY = {"onnxruntime", "tokenizers", "numpy", "paho", "openai", "rich", "torch", "jinja2"}
+HEAVY = {
+    "onnxruntime", "tokenizers", "numpy", "paho", "openai", "rich", "torch", "jinja2", "starlette",
+    "uvicorn",
+}  # fmt: skip
 
 
 def _loaded_by(statement: str) -> set[str]:
@@ -16,8 +19,16 @@ def _loaded_by(statement: str) -> set[str]:
     return set(child.stdout.split())
 
 
-def test_importing_the_package_loads_nothing_heavy() -> None:
-    assert not _loaded_by("import edge_runtime") & HEAVY
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import edge_runtime",
+        "from edge_runtime import load",
+        "from edge_runtime import Answer, EdgeError, OwnerPolicy, Request, Resources, load",
+    ],
+)
+def test_importing_the_package_loads_nothing_heavy(statement: str) -> None:
+    assert not _loaded_by(statement) & {*HEAVY, "typer"}
 
 
 def test_the_command_line_loads_no_model_code_before_a_verb_runs() -> None:
@@ -27,5 +38,14 @@ def test_the_command_line_loads_no_model_code_before_a_verb_runs() -> None:
 
 @pytest.mark.parametrize("module", ["edge_runtime.assistant.pipeline", "edge_runtime.bridge.node"])
 def test_the_device_never_loads_workstation_packages(module: str) -> None:
-    forbidden = {"torch", "transformers", "optimum", "onnx", "huggingface_hub", "openai", "sympy"}
+    forbidden = {
+        "torch", "transformers", "optimum", "onnx", "huggingface_hub", "openai", "sympy",
+        "starlette", "uvicorn",
+    }  # fmt: skip
     assert not _loaded_by(f"import {module}") & forbidden
+
+
+def test_the_http_server_loads_neither_the_broker_nor_the_command_line() -> None:
+    pytest.importorskip("starlette", reason="needs the extra `http`")
+    loaded = _loaded_by("import edge_runtime.http.app, edge_runtime.http.server")
+    assert not loaded & {"paho", "typer", "openai", "torch", "pydantic", "jinja2"}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -16,11 +15,12 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.outliers import machine
+from benchmarks.harness.plot import draw
+from benchmarks.harness.report import begin, publish
 from benchmarks.outliers.bench import Bench, Settings
 from benchmarks.outliers.models import VARIANTS
 from benchmarks.outliers.ours import FORMS
-from benchmarks.outliers.results import judge, to_markdown
+from benchmarks.outliers.results import judge, panels, to_markdown
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,35 +29,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     variants, out, work = (options.pop(name) for name in ("variants", "out", "work"))
     settings = Settings(**options)
     torch.set_num_threads(settings.threads)
+    document = begin("outliers")
     with tempfile.TemporaryDirectory(prefix="edge-outliers-") as name:
         bench = Bench(settings, work or Path(name))
         for variant in variants:
             bench.measure(variant)
     goals = [judge(bench.results, variant) for variant in variants]
     table = to_markdown(bench.results, goals)
-    document = json.dumps(
-        {
-            "benchmark": "outliers",
-            **machine.commit(),
-            "cpu": machine.cpu_model(),
-            "versions": machine.versions(),
-            "peer_versions": bench.peer_versions,
-            "settings": {
-                key: value
-                for key, value in dataclasses.asdict(settings).items()
-                if key != "llama_python"  # a path of the machine
-            },
-            "seeds": settings.seeds,
-            "results": [dataclasses.asdict(result) for result in bench.results],
-            "goals": [dataclasses.asdict(goal) for goal in goals],
+    document |= {
+        "peer_versions": bench.peer_versions,
+        "settings": {
+            key: value
+            for key, value in dataclasses.asdict(settings).items()
+            if key != "llama_python"  # a path of the machine
         },
-        default=str,
-    )
+        "seeds": settings.seeds,
+        "results": [dataclasses.asdict(result) for result in bench.results],
+        "goals": [dataclasses.asdict(goal) for goal in goals],
+    }
     if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
-        (out / "table.md").write_text(f"{table}\n")
-        (out / "results.json").write_text(f"{document}\n")
-    print(f"{table}\n\n{document}")
+        draw(panels(bench.results), out / "plot.png")
+    publish(table, document, out)
     return 1 if any(goal.is_met is False for goal in goals) else 0
 
 
@@ -79,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--length", type=int, default=default.length, help="tokens of a sequence")
     add("--threads", type=int, default=default.threads, help="of each runtime")
     add("--work", type=Path, help="keep models, bundles and GGUFs here, 2 GB for each model")
-    add("--out", type=Path, help="write results.json and table.md here")
+    add("--out", type=Path, help="write results.json, table.md and plot.png here")
     return parser
 
 

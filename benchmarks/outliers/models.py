@@ -13,6 +13,7 @@ times. All else is equal, draw by draw.
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import Literal, get_args
@@ -21,12 +22,21 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import (
+    AutoModelForCausalLM,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+)
 
 Variant = Literal["plain", "outliers"]
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
 Floats = npt.NDArray[np.float32]
 Ids = npt.NDArray[np.int64]
+Config = LlamaConfig | Qwen2Config
+Model = LlamaForCausalLM | Qwen2ForCausalLM
 
 PLANTED_CHANNELS = 3
 PLANTED_FACTOR = 20.0
@@ -39,6 +49,7 @@ _OWN_OUTLIERS = 8  # channels that a norm magnifies, others in each norm
 _OWN_OUTLIER_FACTOR = 5.0
 _UNIT_SPREAD = 0.5  # of the logarithm of an intermediate or value channel's scale
 _QUERY_KEY_GAIN = 0.7
+_BIAS_RMS = 0.1  # of queries, keys and values, where a family has them
 _ATTENTION_RMS = 0.015  # of o_proj's output if the values were not averaged
 _MLP_RMS = 0.0025  # of down_proj's output for an input of unit rms
 
@@ -61,9 +72,9 @@ def make_config(layers: int = 30) -> LlamaConfig:
     )
 
 
-def make_model(variant: Variant, config: LlamaConfig, seed: int) -> LlamaForCausalLM:
+def make_model(variant: Variant, config: Config, seed: int) -> Model:
     """A decoder whose weights depend on the variant, the configuration and the seed only."""
-    model: LlamaForCausalLM = LlamaForCausalLM(config).eval()
+    model: Model = AutoModelForCausalLM.from_config(config).eval()
     with torch.no_grad():
         for name, value in _Weights(variant, config, seed).make().items():
             model.get_parameter(name).copy_(torch.from_numpy(value))
@@ -82,10 +93,15 @@ def make_tokenizer(vocabulary_size: int) -> PreTrainedTokenizerFast:
     )
 
 
-def save_model(model: LlamaForCausalLM, directory: Path) -> None:
+def save_model(model: Model, directory: Path) -> None:
     """Write safetensors, configuration and tokenizer, as ``save_pretrained`` does."""
     model.save_pretrained(directory, safe_serialization=True)
     make_tokenizer(model.config.vocab_size).save_pretrained(directory)
+
+
+def vocabulary_size(source: Path) -> int:
+    """The number of tokens that a saved model knows."""
+    return int(json.loads((source / "config.json").read_text())["vocab_size"])
 
 
 def make_ids(sequences: int, length: int, vocabulary_size: int, seed: int) -> Ids:
@@ -96,7 +112,7 @@ def make_ids(sequences: int, length: int, vocabulary_size: int, seed: int) -> Id
     )
 
 
-def reference_logits(model: LlamaForCausalLM, ids: Ids) -> Floats:
+def reference_logits(model: Model, ids: Ids) -> Floats:
     """Logits ``[sequences, length, vocabulary]`` in fp32, each sequence by itself."""
     with torch.inference_mode():
         rows = [model(torch.from_numpy(row[None])).logits[0].numpy() for row in ids]
@@ -106,7 +122,7 @@ def reference_logits(model: LlamaForCausalLM, ids: Ids) -> Floats:
 class _Weights:
     """Draws every weight, in the same order for both variants."""
 
-    def __init__(self, variant: Variant, config: LlamaConfig, seed: int) -> None:
+    def __init__(self, variant: Variant, config: Config, seed: int) -> None:
         self._variant = variant
         self._config = config
         self._generator = np.random.default_rng(seed)
@@ -123,13 +139,16 @@ class _Weights:
         for layer in range(self._config.num_hidden_layers):
             for name, value in self._layer().items():
                 weights[f"model.layers.{layer}.{name}.weight"] = value
+            if isinstance(self._config, Qwen2Config):
+                for name, size in self._biases().items():
+                    weights[f"model.layers.{layer}.{name}.bias"] = _BIAS_RMS * self._normal(size)
         signs = np.sign(self._normal(self._config.hidden_size))
         weights["model.norm.weight"] = self._norm() * signs
         return weights
 
     def _layer(self) -> dict[str, Floats]:
         config = self._config
-        keys = config.num_key_value_heads * config.head_dim
+        keys = self._keys
         norms = [self._norm(), self._norm()]
         if self._variant == "outliers":
             for norm in norms:
@@ -148,6 +167,18 @@ class _Weights:
                 config.hidden_size, config.intermediate_size
             ),
         }  # fmt: skip
+
+    @property
+    def _keys(self) -> int:
+        config = self._config
+        return int(config.hidden_size // config.num_attention_heads * config.num_key_value_heads)
+
+    def _biases(self) -> dict[str, int]:
+        return {
+            "self_attn.q_proj": self._config.hidden_size,
+            "self_attn.k_proj": self._keys,
+            "self_attn.v_proj": self._keys,
+        }
 
     def _up(self) -> Floats:
         size = self._config.intermediate_size

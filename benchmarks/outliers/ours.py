@@ -23,21 +23,25 @@ _TARGET = "pi5"
 _ANY_DROP = "1e9"
 
 
-def convert(source: Path, quantization: str, calibration_ids: Ids, out: Path) -> None:
-    """Convert a source directory to a bundle in one of ``FORMS``, every product in that form.
+def convert(source: Path, quantization: str, calibration_ids: Ids | None, out: Path) -> None:
+    """Convert a source directory to a bundle in one of ``FORMS``.
+
+    With ids to calibrate on, every product is in that form, however much is lost; without, the
+    export uses its own texts and leaves products finer where its tolerance wants that.
 
     Raises:
         OSError: ``edge-export`` fails; the message is the last line of its output.
     """
-    tokenizer = AutoTokenizer.from_pretrained(source)
-    texts = out.with_name(f"{out.name}.calibration.txt")
-    texts.write_text("".join(f"{tokenizer.decode(row)}\n" for row in calibration_ids.tolist()))
     command = [
         sys.executable, "-m", "edge_export.cli.app", "convert", str(source),
         "--task", "text-generation", "--target", _TARGET, "--quantization", quantization,
-        "--calibrate", str(texts), "--max-drop", _ANY_DROP, "--allow-drop",
-        "-o", str(out), "--force",
+        "--allow-drop", "-o", str(out), "--force",
     ]  # fmt: skip
+    if calibration_ids is not None:
+        tokenizer = AutoTokenizer.from_pretrained(source)
+        texts = out.with_name(f"{out.name}.calibration.txt")
+        texts.write_text("".join(f"{tokenizer.decode(row)}\n" for row in calibration_ids.tolist()))
+        command += ["--calibrate", str(texts), "--max-drop", _ANY_DROP]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         lines = (done.stderr.strip() or done.stdout.strip()).splitlines()

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from benchmarks.harness.plot import Bar, Panel
+from benchmarks.harness.report import markdown
 from benchmarks.outliers.metrics import Accuracy
 
 OURS, PEER = "edge-runtime", "llama.cpp"
 DEFAULT_FORM, PEER_FORM = "int8-hybrid", "Q8_0"
 MOST_ERROR = 0.03
 MOST_RATIO = 1.3
+_EXACT = {"fp32", "F32"}
 
 
 @dataclass(frozen=True)
@@ -53,12 +56,8 @@ def judge(results: Sequence[Result], variant: str) -> Goal:
 
 def to_markdown(results: Sequence[Result], goals: Sequence[Goal]) -> str:
     """Return a table with a row for each result, and a line for each goal."""
-    lines = [
-        "| Model | Runtime | Form | MB | Relative logit error | Top-1 agreement | KL |",
-        "|---|---|---|---:|---:|---:|---:|",
-        *map(_row, results),
-        "",
-    ]
+    header = ["Model", "Runtime", "Form", "MB", "Relative logit error", "Top-1 agreement", "KL"]
+    lines = [markdown(header, map(_row, results), text_columns=3), ""]
     for goal in goals:
         error, ratio = (
             "not measured" if value is None else f"{value:.{digits}f}"
@@ -72,16 +71,28 @@ def to_markdown(results: Sequence[Result], goals: Sequence[Goal]) -> str:
     return "\n".join(lines)
 
 
-def _row(result: Result) -> str:
+def panels(results: Sequence[Result]) -> list[Panel]:
+    """Return a panel of errors for each model; what is missing has none."""
+    found: dict[str, list[Bar]] = {}
+    for each in results:
+        bars = found.setdefault(each.variant, [])
+        if each.accuracy is not None and each.form not in _EXACT:
+            error = each.accuracy.relative_error
+            bars.append(
+                Bar(f"{each.runtime} {each.form}", error, error, error, each.runtime == OURS)
+            )
+    return [Panel(variant, "relative logit error", bars) for variant, bars in found.items()]
+
+
+def _row(result: Result) -> list[str]:
     cells = [result.variant, result.runtime, result.form]
     if result.accuracy is None:
-        reason = (result.missing or "").replace("|", r"\|")
-        return f"| {' | '.join(cells)} | | missing: {reason} | | |"
+        return [*cells, "", f"missing: {result.missing or ''}", "", ""]
     accuracy = result.accuracy
-    cells += [
+    return [
+        *cells,
         f"{result.size_bytes / 1e6:.0f}",
         f"{accuracy.relative_error:.4f}",
         f"{accuracy.top1_agreement:.1%}",
         f"{accuracy.kl:.4f}",
     ]
-    return f"| {' | '.join(cells)} |"

@@ -57,6 +57,17 @@ def probe_board(root: Path = Path("/")) -> Board:
     )
 
 
+def big_cores(root: Path = Path("/")) -> tuple[int, ...]:
+    """Return the numbers of the fastest cores, nothing where all are alike."""
+    capacities: dict[int, int] = {}
+    for path in (root / "sys/devices/system/cpu").glob("cpu[0-9]*/cpu_capacity"):
+        if (value := _read(path).strip()).isdigit():
+            capacities[int(path.parent.name.removeprefix("cpu"))] = int(value)
+    highest = max(capacities.values(), default=0)
+    big = tuple(sorted(core for core, value in capacities.items() if value == highest))
+    return () if len(big) == len(capacities) else big
+
+
 def choose_profile(board: Board) -> str:
     """Return the name of the profile that fits best."""
     for part, profile in _BY_MODEL:

@@ -16,24 +16,33 @@ class UnknownProfileError(ValueError):
 class Profile:
     """Settings for a device.
 
-    ``threads`` is the size of ONNX Runtime's intra-op pool, ``spinning`` whether its idle threads
-    wait busily; ``dot_product`` whether the CPU is known to have int8 dot-product instructions;
-    ``weight_only`` whether products with weights in blocks (MatMulNBits) run on its integer units;
-    ``weight_bits`` how many bits of int8 weights may be used. ``encoder_quantization`` and
-    ``decoder_quantization`` name how ``edge-export`` quantizes for it when nobody says;
-    ``max_context`` is how many tokens a decoder's KV cache is made for.
+    For the sessions: ``threads`` is the size of ONNX Runtime's intra-op pool, ``spinning`` whether
+    its idle threads wait busily, ``affinity`` whether they stay on the ``big`` cores or run on
+    ``any``, ``arena`` whether scratch memory is kept, ``huge_pages`` whether weights lie on pages
+    of 2 MB, ``max_context`` for how many tokens a decoder's KV cache is made, and ``memory_mb`` how
+    much the process may hold, 0 for no bound.
+
+    For the export: ``dot_product`` is whether the CPU is known to have int8 dot-product
+    instructions, ``weight_only`` whether products with weights in blocks (MatMulNBits) run on its
+    integer units, ``weight_bits`` how many bits of int8 weights may be used;
+    ``encoder_quantization`` and ``decoder_quantization`` name how ``edge-export`` quantizes for it
+    when nobody says.
     """
 
     name: str
     description: str
     threads: int
     spinning: bool
+    affinity: str
+    arena: bool
+    huge_pages: bool
     dot_product: bool
     weight_only: bool
     weight_bits: int
     encoder_quantization: str
     decoder_quantization: str
     max_context: int
+    memory_mb: int
 
 
 def profile_names() -> list[str]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -15,6 +15,7 @@ from edge_runtime.assistant.pending import Pending
 from edge_runtime.assistant.reading import Reading, read
 from edge_runtime.bundles.store import Bundle
 from edge_runtime.errors import BadRequestError
+from edge_runtime.inference.resources import Resources
 from edge_runtime.messages import (
     Answer,
     Escalation,
@@ -26,7 +27,11 @@ from edge_runtime.messages import (
 from edge_runtime.routing.decision import Decision, decide
 from edge_runtime.routing.policy import EffectivePolicy, OwnerPolicy, effective
 from edge_runtime.routing.redaction import Redacted, redact, restore
-from edge_runtime.tasks.encoder import Encoder
+from edge_runtime.tasks.batching import SharedEncoder
+from edge_runtime.tasks.text_output import Limits
+
+if TYPE_CHECKING:
+    from edge_runtime.assistant.writing import Writer
 
 
 class Assistant:
@@ -43,18 +48,19 @@ class Assistant:
         bundle: Bundle,
         policy: OwnerPolicy | None = None,
         *,
-        threads: int = 1,
-        new_id: Callable[[], str] = lambda: secrets.token_hex(16),
+        resources: Resources | None = None,
+        new_id: Callable[[], str] = lambda: os.urandom(16).hex(),
     ) -> None:
         self.bundle = bundle
         self.policy = policy or OwnerPolicy()
-        encoder = Encoder(bundle, threads=threads) if bundle.manifest.heads else None
-        self._local_tasks = open_local(bundle, encoder, threads)
-        self._encoder = encoder
+        self._encoder = SharedEncoder(bundle, resources) if bundle.manifest.heads else None
+        self.writer = None if bundle.manifest.heads else _writer(bundle, resources)
+        self._local_tasks = {} if self._encoder is None else open_local(self._encoder)
         self._new_id = new_id
         # `ask` needs to know what is meant; a bundle without such a head serves single tasks only
         ask = ("ask",) if "intent" in bundle.manifest.heads else ()
-        self.tasks: tuple[str, ...] = (*ask, *self._local_tasks)
+        written = () if self.writer is None else self.writer.tasks
+        self.tasks: tuple[str, ...] = (*ask, *self._local_tasks, *written)
 
     def begin(self, request: Request) -> Answer | Pending:
         """Answer on the device, or prepare what a worker has to be asked.
@@ -64,6 +70,22 @@ class Assistant:
             TooLargeError: the text is too long.
             UnsupportedTaskError: the bundle has no head for this task.
         """
+        for found in self.stream(request):
+            if not isinstance(found, str):
+                return found
+        raise AssertionError("a stream ends with its answer")
+
+    def stream(
+        self, request: Request, limits: Limits | None = None
+    ) -> Iterator[str | Answer | Pending]:
+        """Yield what ``begin`` returns, and before it the text as it is written.
+
+        ``limits`` end the writing early; the request's deadline does so without them.
+
+        Raises:
+            BadRequestError: the task is unknown, or the text is empty or not valid Unicode.
+            TooLargeError: the text is too long.
+        """
         if request.task not in self.tasks:
             name = self.bundle.manifest.name
             raise BadRequestError(
@@ -71,9 +93,21 @@ class Assistant:
                 f"{', '.join(self.tasks)}"
             )
         check_text(request.text)
+        if self.writer is None:
+            yield self._read(request)
+            return
         started = time.perf_counter()
-        if request.task != "ask" or self._encoder is None:
+        if limits is None:
+            deadline_ms = effective(self.policy, request.policy).deadline_ms
+            limits = Limits(deadline=time.monotonic() + deadline_ms / 1e3)
+        for piece in self.writer.stream(request, limits):
+            yield piece if isinstance(piece, str) else _timed(piece, started)
+
+    def _read(self, request: Request) -> Answer | Pending:
+        started = time.perf_counter()
+        if request.task != "ask":
             return _timed(self._local_tasks[request.task](request), started)
+        assert self._encoder is not None, "only a bundle with heads knows ask"  # noqa: S101
         policy = effective(self.policy, request.policy)
         reading = read(self._encoder, request.text)
         decision = decide(
@@ -149,6 +183,12 @@ class Assistant:
             when_offline=policy.when_offline,
             deadline_ms=policy.deadline_ms,
         )
+
+
+def _writer(bundle: Bundle, resources: Resources | None) -> Writer:
+    from edge_runtime.assistant.writing import Writer  # noqa: PLC0415 - takes 10 ms
+
+    return Writer(bundle, resources)
 
 
 def _timed(answer: Answer, started: float) -> Answer:

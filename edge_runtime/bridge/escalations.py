@@ -25,7 +25,7 @@ from edge_runtime.bridge.outbox_thread import OutboxThread
 from edge_runtime.bridge.presence import Presence
 from edge_runtime.bridge.replies import as_error, is_retryable, timed
 from edge_runtime.bridge.requests import Incoming
-from edge_runtime.bridge.route import JSON, Route, response
+from edge_runtime.bridge.route import JSON, Route, escalation_message, response
 from edge_runtime.bridge.topics import NodeTopics
 from edge_runtime.errors import EdgeError, TooLargeError, UnavailableError
 from edge_runtime.messages import Answer, Reply, encode, error_answer
@@ -221,15 +221,9 @@ class Escalations:
         pending = self._pending(row)
         if pending is None:
             return
-        message = Message(
-            topic=self._topics.escalations,
-            payload=encode(pending.escalation),
-            response_topic=self._topics.replies,
-            correlation=bytes.fromhex(row.escalation),
-            # a worker that gets it later would work for nothing: it is sent again by then
-            expiry_s=max(1, int(min(self._options.cloud_timeout_s, row.expires - self._now()))),
-            content_type=JSON,
-        )
+        # a worker that gets it later would work for nothing: it is sent again by then
+        expiry_s = max(1, int(min(self._options.cloud_timeout_s, row.expires - self._now())))
+        message = escalation_message(pending.escalation, self._topics, expiry_s)
         self._thread.after(lambda: self._publish(message, lambda code: self._sent(row, code)))
         self._event("escalated", row, attempt=row.attempts + 1)
 

@@ -13,6 +13,7 @@ import edge_runtime
 from edge_runtime.assistant.pending import Pending
 from edge_runtime.bridge.broker import BrokerSettings
 from edge_runtime.bridge.connection import Connection
+from edge_runtime.bridge.direct import DirectEscalations
 from edge_runtime.bridge.escalations import Escalations
 from edge_runtime.bridge.failures import log_failure
 from edge_runtime.bridge.handler import Handler
@@ -39,6 +40,7 @@ from edge_runtime.messages import (
     MAX_TEXT_BYTES,
     PROTOCOL_VERSION,
     Answer,
+    Escalation,
     Reply,
     decode,
     error_answer,
@@ -101,6 +103,7 @@ class Node:
             options=options.escalations,
             now=now,
         )
+        self._direct = DirectEscalations(self._topics, options.escalations.presence_wait_s)
 
     def start(self, timeout_s: float | None = None) -> None:
         """Go online; without a timeout keep trying in the background.
@@ -125,6 +128,22 @@ class Node:
         self._connection.stop(self._status("offline"))
         self._escalations.stop()
 
+    def ask_workers(
+        self,
+        escalation: Escalation,
+        timeout_s: float,
+        is_cancelled: Callable[[], bool] = lambda: False,
+    ) -> Reply:
+        """Escalate for a command on this device, wait, and return the reply, maybe an error.
+
+        Nothing is queued; any thread but those of the node may ask.
+
+        Raises:
+            UnavailableError: the broker is not connected, or no worker is online.
+            ExpiredError: no reply within ``timeout_s``.
+        """
+        return self._direct.ask(self._connection, escalation, timeout_s, is_cancelled)
+
     def _describe(self) -> bytes:
         return msgspec.json.encode(
             {
@@ -147,15 +166,19 @@ class Node:
         )
         self._connection.publish(self._status("online"))
         self._escalations.connected()
+        self._direct.connected()
         _log.info("ready: node %s at %s", self._topics.node, self._address)
 
     def _lost(self) -> None:
         self._escalations.lost()
+        self._direct.lost()
 
     def _received(self, message: Message) -> None:
         worker = worker_of(message.topic)
         if worker is not None:
-            self._escalations.worker(worker, online=is_online(message.payload))
+            online = is_online(message.payload)
+            self._escalations.worker(worker, online=online)
+            self._direct.worker(worker, online=online)
             self._connection.acknowledge(message)
         elif message.topic == self._topics.replies:
             self._replied(message)
@@ -171,7 +194,10 @@ class Node:
             _log.warning("a reply on %s is not valid: %s", message.topic, exc)
             self._connection.acknowledge(message)
             return
-        self._escalations.replied(reply, message)
+        if self._direct.replied(reply):
+            self._connection.acknowledge(message)
+        else:
+            self._escalations.replied(reply, message)
 
     def _requested(self, message: Message) -> None:
         incoming = self._reader.read(message)

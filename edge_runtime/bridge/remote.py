@@ -10,10 +10,10 @@ from edge_runtime.bridge.broker import BrokerSettings
 from edge_runtime.bridge.connection import NO_SUBSCRIBER, Connection
 from edge_runtime.bridge.message import Message
 from edge_runtime.bridge.presence import is_online
-from edge_runtime.bridge.route import JSON
+from edge_runtime.bridge.route import escalation_message
 from edge_runtime.bridge.topics import ANY_WORKER_STATUS, NodeTopics, worker_of
 from edge_runtime.errors import EdgeError, ExpiredError, UnavailableError
-from edge_runtime.messages import Escalation, Reply, decode, encode
+from edge_runtime.messages import Escalation, Reply, decode
 
 _CONNECT_TIMEOUT_S = 10.0
 _PRESENCE_S = 1.0  # the broker sends each worker's retained status right after the subscription
@@ -85,14 +85,7 @@ class _Asking:
 
     def send(self, expiry_s: int) -> None:
         """Publish the escalation."""
-        message = Message(
-            topic=self._topics.escalations,
-            payload=encode(self._escalation),
-            response_topic=self._topics.replies,
-            correlation=bytes.fromhex(self._escalation.id),
-            expiry_s=expiry_s,
-            content_type=JSON,
-        )
+        message = escalation_message(self._escalation, self._topics, expiry_s)
         self.connection.publish(message, self._sent)
 
     def _sent(self, code: int) -> None:

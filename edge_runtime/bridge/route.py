@@ -1,4 +1,4 @@
-"""Where an answer goes, and the message that carries it there."""
+"""Where an answer goes, and the messages that carry it there or ask a worker for it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import math
 import msgspec
 
 from edge_runtime.bridge.message import Message
-from edge_runtime.messages import PROTOCOL_VERSION, Answer, encode
+from edge_runtime.bridge.topics import NodeTopics
+from edge_runtime.messages import PROTOCOL_VERSION, Answer, Escalation, encode
 
 JSON = "application/json"
 DEFAULT_EXPIRY_S = 3600
@@ -51,4 +52,16 @@ def response(answer: Answer, route: Route, now: float) -> Message:
             ("source", answer.source),
             ("protocol", str(route.protocol)),
         ),
+    )
+
+
+def escalation_message(escalation: Escalation, topics: NodeTopics, expiry_s: int) -> Message:
+    """Return the message that asks a worker in the name of a node."""
+    return Message(
+        topic=topics.escalations,
+        payload=encode(escalation),
+        response_topic=topics.replies,
+        correlation=bytes.fromhex(escalation.id),
+        expiry_s=expiry_s,
+        content_type=JSON,
     )

@@ -2,146 +2,169 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
-from edge_runtime.bundles.manifest import (
-    FORMAT,
-    Graph,
-    Head,
-    HeadType,
-    Manifest,
-    Pooling,
-    Source,
-    Task,
+from edge_runtime.bundles.architecture import (
+    LONGEST,
+    TASKS_THAT_WRITE,
+    architecture_of,
+    heads_of,
+    max_length_of,
+    task_of,
+    translates,
+    writes,
 )
-from edge_runtime.errors import BundleError, UnsupportedTaskError
+from edge_runtime.bundles.files import CONFIG_FILE, data_files
+from edge_runtime.bundles.json_file import read_json
+from edge_runtime.bundles.layout import FOLDERS, Graphs, choose_graphs
+from edge_runtime.bundles.manifest import FORMAT, Graph, Head, Manifest, Source, Task
+from edge_runtime.bundles.onnx_file import OnnxFile, read_onnx
+from edge_runtime.bundles.pooling import LENGTH_FILE, declared_pooling
+from edge_runtime.errors import BundleError, EdgeError, UnsupportedTaskError
 
-# from the class name of the model: what its last part means
-_TASKS: list[tuple[str, Task]] = [
-    ("ForSequenceClassification", "text-classification"),
-    ("ForTokenClassification", "token-classification"),
-    ("ForQuestionAnswering", "question-answering"),
-    ("ForCausalLM", "text-generation"),
-    ("LMHeadModel", "text-generation"),
-    ("ForConditionalGeneration", "summarization"),
-    ("MTModel", "translation"),
-    ("Model", "feature-extraction"),
-]
-# head type, head name, output name; a task that makes text has no heads
-_HEADS: dict[Task, tuple[HeadType, str, str]] = {
-    "text-classification": ("classification", "labels", "logits"),
-    "token-classification": ("tagging", "entities", "logits"),
-    "question-answering": ("span", "answer", "start_logits"),
-    "feature-extraction": ("embedding", "embedding", "last_hidden_state"),
-}
-_GRAPH_FILES = [
-    "model.onnx",
-    "onnx/model.onnx",
-    "model_quantized.onnx",
-    "onnx/model_quantized.onnx",
-]
-# tokens, where the model itself would read more: an encoder's windows, and a board's KV cache
-LONGEST: dict[Task, int] = {
-    "text-classification": 512,
-    "token-classification": 512,
-    "question-answering": 512,
-    "feature-extraction": 512,
-    "text-generation": 2048,
-    "summarization": 1024,
-    "translation": 512,
-}
+# a vector for the whole text, and vectors for its tokens
+_SENTENCE, _TOKENS = "sentence_embedding", ("last_hidden_state", "token_embeddings")
+_PAST = "past_key_values."
+_TEXT = {"input_ids", "attention_mask"}
+# what a session can give to a graph that reads, and to one that writes
+_READ = _TEXT | {"token_type_ids"}
+_WRITTEN = _TEXT | {"position_ids", "use_cache_branch", "num_logits_to_keep"}
+_WRITTEN |= {"encoder_hidden_states", "encoder_attention_mask"}
 
 
-def derive_manifest(directory: Path) -> Manifest:
+def derive_manifest(directory: Path, variant: str | None = None) -> Manifest:
     """Return a manifest without hashes or calibration: it runs, and promises nothing.
 
+    ``variant`` is the precision of the graph to run (``q8``); None takes the best for a CPU board.
+
     Raises:
-        BundleError: no config, no graph, or the config cannot be read.
-        UnsupportedTaskError: the architecture has no task that runs here.
+        BundleError: no config, no graph, or a file is missing or cannot be read.
+        UnsupportedTaskError: the model has no task that runs here.
     """
-    config = read_json(directory / "config.json")
-    file = next((name for name in _GRAPH_FILES if (directory / name).is_file()), None)
-    if file is None:
-        raise BundleError(f"{directory} has no ONNX file ({', '.join(_GRAPH_FILES)})")
-    task = task_of((config.get("architectures") or [""])[0])
-    if task in {"summarization", "translation"}:
-        raise UnsupportedTaskError(
-            f"{directory} is an encoder-decoder without bundle.json; convert its model with "
-            "edge-export"
-        )
+    config = read_json(directory / CONFIG_FILE)
+    names = _files(directory)
+    graphs = choose_graphs(names, writes=writes(config), variant=variant, where=str(directory))
+    found = {name: read_onnx(directory / name) for name in graphs.files}
+    data_files(found, names)
+    main = found[graphs.file]
+    task = _task(directory, config, graphs, found)
+    try:
+        heads = _heads(directory, task, config, main)
+        max_length = _max_length(directory, config, task)
+    except EdgeError:
+        raise
+    except (AttributeError, TypeError, ValueError) as exc:
+        raise BundleError(f"{directory}: a config has a value of the wrong type: {exc}") from exc
     return Manifest(
         format=FORMAT,
         name=directory.resolve().name,
         version="unverified",
         task=task,
-        heads=heads_of(task, config, _pooling(directory)),
-        source=Source(model=str(config.get("_name_or_path") or directory.name)),
+        heads=heads,
+        source=Source(model=str(config.get("_name_or_path") or directory.resolve().name)),
+        # "all": measured as fast or faster for every kind of ready-made graph, fused ones too
         graph=Graph(
-            file=file,
+            file=graphs.file,
             form="as found",
-            opset=0,
-            kv_cache="growing" if task == "text-generation" else "none",
+            opset=main.opset,
+            encoder=graphs.encoder,
+            first=graphs.first,
+            kv_cache=_kv_cache(main),
         ),
-        max_length=max_length_of(config, longest=LONGEST[task]),
+        quantization={"graph": graphs.variant},
+        max_length=max_length,
     )
 
 
-def task_of(architecture: str) -> Task:
-    """Return the task of a transformers class.
-
-    Raises:
-        UnsupportedTaskError: none that runs here.
-    """
-    for suffix, task in _TASKS:
-        if architecture.endswith(suffix):
-            return task
-    raise UnsupportedTaskError(f"no task is known for the architecture {architecture!r}")
-
-
-def heads_of(task: Task, config: dict[str, Any], pooling: Pooling = "mean") -> dict[str, Head]:
-    """Return the heads of a model for a task, by name, from its HF config."""
-    if task not in _HEADS:
-        return {}
-    kind, name, output = _HEADS[task]
-    if kind == "embedding":
-        return {name: Head(type=kind, output=output, pooling=pooling)}
-    if kind == "span":
-        return {name: Head(type=kind, output=output)}
-    by_id = {int(key): str(label) for key, label in (config.get("id2label") or {}).items()}
-    labels = [by_id[index] for index in sorted(by_id)]
-    multi = config.get("problem_type") == "multi_label_classification"
-    return {name: Head(type=kind, output=output, labels=labels, multi_label=multi)}
+def _files(directory: Path) -> list[str]:
+    folders = (directory / folder for folder in FOLDERS)
+    return [
+        path.relative_to(directory).as_posix()
+        for folder in folders
+        if folder.is_dir()
+        for path in sorted(folder.iterdir())
+        if path.is_file()
+    ]
 
 
-def max_length_of(config: dict[str, Any], *, longest: int) -> int:
-    """Return the number of tokens that the model can read at once, at most ``longest``."""
-    known = (config.get(key) for key in ("max_position_embeddings", "n_positions"))
-    positions = int(next((value for value in known if value), longest))
-    # RoBERTa's table begins after the padding index
-    if config.get("model_type") in {"roberta", "xlm-roberta", "camembert"}:
-        positions -= int(config.get("pad_token_id") or 0) + 1
-    return min(positions, longest)
+def _task(
+    directory: Path, config: dict[str, Any], graphs: Graphs, found: Mapping[str, OnnxFile]
+) -> Task:
+    """Return the task by what the graphs take and give; the class of the model tells the rest."""
+    main = found[graphs.file]
+    past = any(name.startswith(_PAST) for name in main.inputs)
+    if graphs.encoder is not None:
+        _check_inputs(directory, found[graphs.encoder], _TEXT)
+    _check_inputs(directory, main, _WRITTEN if past else _READ)
+    if past and graphs.encoder is not None:
+        return "translation" if translates(config) else "summarization"
+    if past and "logits" in main.outputs:
+        return "text-generation"
+    if {"start_logits", "end_logits"} <= set(main.outputs):
+        return "question-answering"
+    if _embedding(main) is not None:
+        return "feature-extraction"
+    task = task_of(architecture_of(config))
+    if task in TASKS_THAT_WRITE:
+        raise UnsupportedTaskError(
+            f"{directory}: {graphs.file} has no KV cache; export the model again with a task that "
+            "ends in -with-past, or with edge-export"
+        )
+    if "logits" not in main.outputs:
+        raise UnsupportedTaskError(
+            f"{directory}: {graphs.file} gives {', '.join(main.outputs)}, of which nothing here "
+            f"makes a {task}"
+        )
+    return task
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object.
-
-    Raises:
-        BundleError: missing, or not a JSON object.
-    """
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
-    except OSError as exc:
-        raise BundleError(f"{path}: {exc.strerror}") from exc
-    except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
-        raise BundleError(f"{path}: {exc}") from exc
+def _check_inputs(directory: Path, graph: OnnxFile, given: set[str]) -> None:
+    more = [name for name in graph.inputs if name not in given and not name.startswith(_PAST)]
+    if more or "input_ids" not in graph.inputs:
+        raise UnsupportedTaskError(
+            f"{directory} takes more than a text: {graph.path.name} has the inputs "
+            f"{', '.join(more or graph.inputs)}"
+        )
 
 
-def _pooling(directory: Path) -> Pooling:
-    declared = directory / "1_Pooling" / "config.json"
-    if declared.is_file() and read_json(declared).get("pooling_mode_cls_token"):
-        return "cls"
-    return "mean"
+def _heads(directory: Path, task: Task, config: dict[str, Any], graph: OnnxFile) -> dict[str, Head]:
+    heads = heads_of(task, config)
+    for name, head in heads.items():
+        if head.type == "embedding":
+            output = _embedding(graph) or head.output
+            pooling = "none" if output == _SENTENCE else declared_pooling(directory)
+            heads[name] = msgspec.structs.replace(head, output=output, pooling=pooling)
+        elif head.type == "classification" and (
+            config.get("problem_type") == "regression"
+            or (len(head.labels) == 1 and not head.multi_label)
+        ):
+            raise UnsupportedTaskError(
+                f"{directory} gives a score (regression), not classes; such models do not run here"
+            )
+    return heads
+
+
+def _embedding(graph: OnnxFile) -> str | None:
+    return next((name for name in (_SENTENCE, *_TOKENS) if name in graph.outputs), None)
+
+
+def _kv_cache(graph: OnnxFile) -> Literal["none", "shared", "growing"]:
+    if not any(name.startswith(_PAST) for name in graph.inputs):
+        return "none"
+    return "shared" if "GroupQueryAttention" in graph.operators else "growing"
+
+
+def _max_length(directory: Path, config: dict[str, Any], task: Task) -> int:
+    lengths = [max_length_of(config, longest=LONGEST[task])]
+    for name, key in (
+        (LENGTH_FILE, "max_seq_length"),
+        ("tokenizer_config.json", "model_max_length"),
+    ):
+        if (directory / name).is_file():
+            length = read_json(directory / name).get(key)
+            lengths += [int(length)] if isinstance(length, int | float) and length > 0 else []
+    return min(lengths)

@@ -13,9 +13,11 @@ from edge_runtime.errors import BundleError
 FILE_NAME = "bundle.json"
 DATA_FILE = "model.onnx.data"  # the weights of all graphs
 FORMAT = 1
+# from so many tokens on, a fused encoder leaves out a mask that marks every token
+MASK_FREE_TOKENS = 64
 
 HeadType = Literal["classification", "tagging", "embedding", "span"]
-Pooling = Literal["mean", "cls", "none"]
+Pooling = Literal["mean", "cls", "max", "lasttoken", "none"]
 Task = Literal[
     "text-classification",
     "token-classification",
@@ -107,16 +109,24 @@ class Graph(msgspec.Struct, frozen=True, omit_defaults=True):
     ``optimization`` is the session's level: ``basic`` for a graph that is fused already.
     ``token_types`` says what the input ``token_type_ids`` means. ``kv_cache`` of a decoder:
     ``shared`` when past and present may be one buffer, ``growing`` when the present is a new one.
-    ``encoder`` is the other graph of an encoder-decoder, whose outputs the decoder takes.
+    ``encoder`` is the other graph of an encoder-decoder, whose outputs the decoder takes. ``first``
+    is the decoder that reads the prompt, where that is another graph than ``file``: it takes no
+    past, and its ``present.…`` are the past of ``file``.
     """
 
     file: str
     form: str
     opset: int
     encoder: str | None = None
+    first: str | None = None
     kv_cache: Literal["none", "shared", "growing"] = "none"
     optimization: Literal["basic", "all"] = "all"
     token_types: Literal["zero", "case"] = "zero"
+
+    @property
+    def files(self) -> list[str]:
+        """The graphs that are loaded, the main one first."""
+        return [name for name in (self.file, self.first, self.encoder) if name is not None]
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -182,7 +192,7 @@ def read_manifest(directory: Path) -> Manifest:
             f"{path} needs edge-runtime {manifest.oldest_runtime} or newer, and this is "
             f"{edge_runtime.__version__}; update the runtime"
         )
-    for name in [*(file.path for file in manifest.files), manifest.graph.file]:
+    for name in [*(file.path for file in manifest.files), *manifest.graph.files]:
         relative = PurePosixPath(name)
         if relative.is_absolute() or ".." in relative.parts:
             raise BundleError(f"{path}: file {name!r} is outside the bundle")

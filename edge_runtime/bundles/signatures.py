@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from edge_runtime.bundles.derive import read_json
+from edge_runtime.bundles.json_file import read_json
 from edge_runtime.bundles.manifest import FILE_NAME, Signature
 from edge_runtime.bundles.store import Bundle
 from edge_runtime.errors import BundleError, ConfigError, TamperedBundleError

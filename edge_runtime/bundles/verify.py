@@ -77,8 +77,9 @@ def verify_files(directory: Path, manifest: Manifest, cache: HashCache) -> None:
     """
     root = directory.resolve()
     listed = {file.path for file in manifest.files}
-    if manifest.graph.file not in listed:
-        raise BundleError(f"{directory}: the manifest has no hash for {manifest.graph.file}")
+    for name in manifest.graph.files:
+        if name not in listed:
+            raise BundleError(f"{directory}: the manifest has no hash for {name}")
     for file in manifest.files:
         path = directory / file.path
         if not path.resolve().is_relative_to(root):

@@ -2,20 +2,61 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import typer
 
+from edge_runtime.cli.local_socket.call import current_call
 from edge_runtime.cli.output import print_answer
 from edge_runtime.cli.run import fail
-from edge_runtime.cli.settings import Settings
-from edge_runtime.errors import EdgeError
+from edge_runtime.errors import EdgeError, UnsupportedTaskError
 from edge_runtime.messages import Answer, Request, error_answer
+from edge_runtime.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from edge_runtime.assistant.pipeline import Assistant
+
+_SMALL_MB = 64  # fits the memory of every board
+
+# the bundle for a verb that the default one does not know
+_MADE_FOR = {
+    "answer": "question-answering",
+    "chat": "text-generation",
+    "generate": "text-generation",
+    "summarize": "summarization",
+    "translate": "translation",
+}
+
+
+def answer_locally(
+    task: str,
+    texts: Iterable[str | EdgeError],
+    bundle: str | None,
+    options: dict[str, Any],
+    *,
+    as_json: bool,
+    brief: bool = False,
+) -> None:
+    """Answer every text on this device; exit status 1 when any of them got an error.
+
+    Options that are None are left out. ``brief`` as for ``open_assistant``.
+
+    Raises:
+        BundleError: the bundle cannot be used.
+        UnsupportedTaskError: the bundle does not know the task.
+    """
+    assistant = open_assistant(load_settings(), bundle, brief=brief)
+    check_task(assistant, task)
+
+    def answered(request: Request) -> Answer:
+        found = assistant.begin(request)
+        assert isinstance(found, Answer), "these tasks never escalate"  # noqa: S101
+        return found
+
+    given = {name: value for name, value in options.items() if value is not None}
+    answer_all(texts, Request(text="", task=task, options=given), answered, as_json=as_json)
 
 
 def answer_all(
@@ -45,17 +86,50 @@ def answer_all(
             failed |= answered.error is not None
             print_answer(answered, as_json=as_json)
     if failed:
-        raise typer.Exit(1)
+        sys.exit(1)
 
 
-def open_assistant(settings: Settings, bundle: str | None) -> Assistant:
-    """Open a bundle with the owner's policy.
+def open_assistant(settings: Settings, bundle: str | None, *, brief: bool = False) -> Assistant:
+    """Open a bundle with the owner's policy; in a node, take what it has open.
+
+    ``brief`` is for one text: an encoder has answered it before a profile is read and a second
+    thread is awake.
 
     Raises:
         BundleError: the bundle cannot be used.
+        DeclinedError: this process is a node that does not open it; its client does.
     """
+    if (call := current_call()) is not None:
+        return call.host.assistant(bundle, call.directory)
     from edge_runtime.assistant.pipeline import Assistant
     from edge_runtime.bundles.store import Store
+    from edge_runtime.inference.resources import Resources
 
     opened = Store(settings.state_directory).open(bundle or settings.bundle)
-    return Assistant(opened, settings.policy, threads=settings.threads)
+    size_mb = sum(file.size_bytes for file in opened.manifest.files) / 1e6
+    if brief and opened.manifest.heads and size_mb < _SMALL_MB and settings.memory_mb is None:
+        resources = Resources(threads=settings.threads or 1, spinning=False)
+    else:
+        resources = settings.resources()
+    return Assistant(opened, settings.policy, resources=resources)
+
+
+def check_task(assistant: Assistant, task: str) -> None:
+    """See that a bundle knows a task.
+
+    Raises:
+        UnsupportedTaskError: it does not; the message names the command that gets one that does.
+    """
+    if task in assistant.tasks:
+        return
+    made = _MADE_FOR.get(task)
+    raise UnsupportedTaskError(
+        f"bundle {assistant.bundle.manifest.name!r} does not {task}, but "
+        f"{', '.join(assistant.tasks)}"
+        + (
+            f"; get one that does with edge-run models pull HUB_ID, or edge-export convert MODEL "
+            f"--task {made} -o DIR on a workstation, and name it with -m"
+            if made
+            else ""
+        )
+    )

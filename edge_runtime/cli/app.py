@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+from typing import Any, cast
+
 import typer
 
 import edge_runtime
 from edge_runtime.cli.ask import ask
+from edge_runtime.cli.chat import chat
 from edge_runtime.cli.doctor import doctor
-from edge_runtime.cli.local import answer, classify, embed, generate, summarize, tag, translate
+from edge_runtime.cli.generation import generate, translate
+from edge_runtime.cli.local import answer, classify, embed, summarize, tag
+from edge_runtime.cli.local_socket.call import DeclinedError
 from edge_runtime.cli.models import models
 from edge_runtime.cli.run import make_app, run_app
 from edge_runtime.cli.serve import serve
@@ -29,15 +35,45 @@ def _options(
     _: bool = typer.Option(
         False, "--version", callback=_version, is_eager=True, help="Print the version and exit."
     ),
+    __: bool = typer.Option(
+        False, "-v", "--verbose", help="Say whether a running node did it, or this process."
+    ),
+    ___: bool = typer.Option(
+        False, "--no-socket", help="Do it in this process, as EDGE_SOCKET=off does."
+    ),
 ) -> None:
-    pass
+    pass  # edge_runtime.cli.entry has read the last two
 
 
 for verb in (
-    ask, classify, tag, embed, summarize, answer, generate, translate, serve, doctor,
+    ask, chat, classify, tag, embed, summarize, answer, generate, translate, serve, doctor,
 ):  # fmt: skip
     app.command()(verb)
 app.add_typer(models, name="models")
+
+
+# typer exports its subclass only
+_USAGE_ERROR = cast("type[Exception]", typer.BadParameter.__bases__[0])
+
+
+@functools.cache
+def _command() -> Any:  # noqa: ANN401 - of the click that typer brings, or of its own copy of it
+    return typer.main.get_command(app)
+
+
+def run_verb(arguments: list[str]) -> int:
+    """Run a verb as a part of this process and return its exit status.
+
+    Raises:
+        DeclinedError: the arguments are wrong; whoever gave them is told by its own process.
+        EdgeError: as the verb raises it.
+        SystemExit: the verb ends with another status than 0.
+    """
+    try:
+        status = _command().main(args=arguments, prog_name="edge-run", standalone_mode=False)
+    except _USAGE_ERROR as exc:
+        raise DeclinedError("the arguments are wrong") from exc
+    return status if isinstance(status, int) else 0
 
 
 def main() -> None:

@@ -12,8 +12,8 @@ from edge_runtime.cli.escalate import broker_settings
 from edge_runtime.cli.options import Broker
 from edge_runtime.cli.run import make_app, run_app
 from edge_runtime.cli.service import log_to_stderr, run_until_signalled, signals_held
-from edge_runtime.cli.settings import load_settings
 from edge_runtime.errors import ConfigError
+from edge_runtime.settings import load_settings
 
 app = make_app(
     "edge-cloud",

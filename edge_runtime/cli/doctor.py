@@ -11,8 +11,8 @@ import typer
 
 from edge_runtime.cli.escalate import broker_settings
 from edge_runtime.cli.options import Broker, Json
-from edge_runtime.cli.settings import Settings, load_settings
 from edge_runtime.errors import EdgeError
+from edge_runtime.settings import Settings, load_settings
 
 _IMPORT_TIMEOUT_S = 60
 

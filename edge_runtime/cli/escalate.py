@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_runtime.cli.settings import Settings
-from edge_runtime.messages import Escalation, Reply
+from edge_runtime.cli.local_socket.call import current_call
+from edge_runtime.settings import Settings
 
 if TYPE_CHECKING:
+    from edge_runtime.assistant.asking import Escalate
     from edge_runtime.bridge.broker import BrokerSettings
-
-Escalate = Callable[[Escalation, float], Reply]
 
 
 def escalation_route(settings: Settings) -> Escalate | None:
     """Return how to ask: straight to ``--llm``, else through the broker, else None.
 
-    The returned function takes the escalation and the seconds to wait at most.
+    In a node it is the node's own way. The returned function takes the escalation and the seconds
+    to wait at most.
+
+    Raises:
+        ConfigError: the settings of the endpoint or the broker are wrong.
+    """
+    if (call := current_call()) is not None:
+        return call.host.escalation_route(call.is_cancelled)
+    return direct_route(settings)
+
+
+def direct_route(settings: Settings) -> Escalate | None:
+    """Return how this process asks by itself.
 
     Raises:
         ConfigError: the settings of the endpoint or the broker are wrong.

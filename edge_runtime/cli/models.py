@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,23 +12,25 @@ import typer
 
 from edge_runtime.cli.options import Json
 from edge_runtime.cli.run import fail, make_app
-from edge_runtime.cli.settings import load_settings
-from edge_runtime.errors import EdgeError
+from edge_runtime.cli.show import BundleArgument, show
+from edge_runtime.errors import BundleError, EdgeError
+from edge_runtime.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from edge_runtime.bundles.signatures import Verification
+    from edge_runtime.bundles.store import Bundle, Store
 
 models = make_app("models", "The bundles on this device.")
 
-Reference = Annotated[str, typer.Argument(help="A bundle's name or directory.")]
+NewName = Annotated[
+    str | None, typer.Option("--name", help="Its name in the store; the last part if left out.")
+]
 
 
 @models.command("ls")
 def list_models(as_json: Json = False) -> None:
     """List the bundles that have a name."""
-    from edge_runtime.bundles.store import Store
-
-    store = Store(load_settings().state_directory)
+    store = _store()
     broken = False
     for path in store.directories():
         try:
@@ -42,51 +46,82 @@ def list_models(as_json: Json = False) -> None:
             "task": manifest.task,
             "heads": list(manifest.heads),
             "size_bytes": size_bytes,
+            "hashes": bool(manifest.files),
             "path": str(path),
         }
         if as_json:
             print(msgspec.json.encode(row).decode())
         else:
-            heads = ",".join(manifest.heads)
-            print(f"{path.name}  {manifest.version}  {size_bytes / 1e6:.1f} MB  {heads}  {path}")
+            known = "hashes" if manifest.files else "unverified"
+            print(
+                f"{path.name}  {manifest.version}  {size_bytes / 1e6:.1f} MB  {manifest.task}  "
+                f"{','.join(manifest.heads) or '-'}  {known}  {path}"
+            )
     if broken:
         raise typer.Exit(1)
 
 
-@models.command("show")
-def show(bundle: Reference = "assistant", as_json: Json = False) -> None:
-    """Show a bundle's manifest: heads, quality, calibration, origin."""
-    from edge_runtime.bundles.store import Store
+models.command("show")(show)
 
-    store = Store(load_settings().state_directory)
-    opened = store.read(store.find(bundle))
-    if as_json:
-        print(msgspec.json.encode(opened.manifest).decode())
-        return
-    manifest = opened.manifest
-    print(f"{opened.model_name}  version {manifest.version}  {opened.path}")
-    print(f"from {manifest.source.model} ({manifest.source.licence or 'licence unknown'})")
-    print(f"graph {manifest.graph.form}, opset {manifest.graph.opset}, {manifest.target}")
-    for part, how in manifest.quantization.items():
-        print(f"  {part}: {how}")
-    for name, head in manifest.heads.items():
-        print(f"head {name}: {head.type}, {len(head.labels)} labels" if head.labels
-              else f"head {name}: {head.type}")  # fmt: skip
-        if calibration := manifest.calibration.get(name):
-            threshold = calibration.threshold
-            promise = (
-                f"error <= {calibration.alpha:g} (certainty {1 - calibration.delta:g}) from "
-                f"confidence {threshold:.3f}, coverage {calibration.coverage:.2f}"
-                if threshold is not None
-                else "no threshold passed, so no guarantee"
-            )
-            auroc = "-" if calibration.auroc is None else f"{calibration.auroc:.3f}"
-            print(f"  {promise}; n {calibration.n}, AUROC {auroc}")
+
+@models.command("pull")
+def pull(
+    hub_id: Annotated[str, typer.Argument(help="A model on the Hugging Face hub: owner/name.")],
+    revision: Annotated[
+        str | None, typer.Option(help="A branch, tag or commit; main if left out.")
+    ] = None,
+    variant: Annotated[
+        str | None,
+        typer.Option(help="A precision by its name there: fp32, q8, q4, …; the best for a CPU."),
+    ] = None,
+    name: NewName = None,
+    as_json: Json = False,
+) -> None:
+    """Download a model with a ready-made ONNX graph; the only verb that uses the network."""
+    if not sys.stderr.isatty():
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    from edge_runtime.bundles.hub import pull_bundle
+
+    made = pull_bundle(
+        _store(),
+        hub_id,
+        revision=revision,
+        variant=variant,
+        name=name,
+        report=lambda line: print(line, file=sys.stderr),
+    )
+    _print_new(made, as_json=as_json)
+
+
+@models.command("add")
+def add(
+    directory: Annotated[str, typer.Argument(help="A directory; DIR:q4 names a precision.")],
+    name: NewName = None,
+    as_json: Json = False,
+) -> None:
+    """Check a bundle or a ready-made directory, and copy it into the store."""
+    from edge_runtime.bundles.install import add_bundle
+
+    _print_new(add_bundle(_store(), directory, name), as_json=as_json)
+
+
+@models.command("rm")
+def remove(name: Annotated[str, typer.Argument(help="A bundle's name in the store.")]) -> None:
+    """Delete a bundle from the store."""
+    from edge_runtime.bundles.install import remove_bundle
+
+    settings = load_settings()
+    if name == settings.bundle and name != Settings().bundle:
+        raise BundleError(
+            f"{name!r} is the bundle that this device answers with; choose another first, with "
+            "EDGE_BUNDLE or in edge.toml"
+        )
+    print(f"removed {remove_bundle(_store(), name)}")
 
 
 @models.command("verify")
 def verify(
-    bundle: Reference = "assistant",
+    bundle: BundleArgument = "assistant",
     public_key: Annotated[
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="The public key that you trust (PEM)."),
@@ -97,9 +132,8 @@ def verify(
     from edge_runtime.bundles.signatures import check
     from edge_runtime.bundles.store import Store
 
-    store = Store(None)  # no cache: a check that was asked for reads every byte
-    path = Store(load_settings().state_directory).find(bundle)
-    opened = store.open(str(path))
+    path = _store().find(bundle)
+    opened = Store(None).open(str(path))  # no cache: a check that was asked for reads every byte
     found = check(opened, None if public_key is None else public_key.read_bytes())
     if as_json:
         print(msgspec.json.encode(found).decode())
@@ -107,6 +141,21 @@ def verify(
         print("\n".join(verification_lines(found)))
     else:
         print(f"{opened.path}: no bundle.json, so there is nothing to compare with (unverified)")
+
+
+def _store() -> Store:
+    from edge_runtime.bundles.store import Store
+
+    return Store(load_settings().state_directory)
+
+
+def _print_new(bundle: Bundle, *, as_json: bool) -> None:
+    manifest = bundle.manifest
+    if as_json:
+        print(msgspec.json.encode(manifest).decode())
+        return
+    print(f"{bundle.path.name}  {manifest.version}  {manifest.task}  {bundle.path}")
+    print(f"  {', '.join(manifest.graph.files)}, {len(manifest.files)} files with their hashes")
 
 
 def verification_lines(found: Verification) -> list[str]:

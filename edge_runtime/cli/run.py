@@ -5,14 +5,19 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-
-import typer
+from collections.abc import Callable
 
 from edge_runtime.errors import EdgeError
+
+TYPE_CHECKING = False  # type checkers know the name; typing takes longer to load than a client runs
+if TYPE_CHECKING:
+    import typer
 
 
 def make_app(name: str, summary: str) -> typer.Typer:
     """Return the typer application of a command, without verbs yet."""
+    import typer
+
     return typer.Typer(
         name=name,
         help=summary,
@@ -23,8 +28,8 @@ def make_app(name: str, summary: str) -> typer.Typer:
     )
 
 
-def run_app(app: typer.Typer) -> None:
-    """Run a typer application and exit."""
+def run_app(app: Callable[[], object]) -> None:
+    """Run a command's application; exit where it ends with an error."""
     try:
         app()
     except EdgeError as exc:

@@ -6,16 +6,25 @@ import contextlib
 import fcntl
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edge_runtime.cli.answering import open_assistant
 from edge_runtime.cli.escalate import broker_settings
 from edge_runtime.cli.options import Broker, BundleOption
-from edge_runtime.cli.service import log_to_stderr, run_until_signalled, signals_held
-from edge_runtime.cli.settings import load_settings
+from edge_runtime.cli.service import (
+    Service,
+    Together,
+    log_to_stderr,
+    run_until_signalled,
+    signals_held,
+)
 from edge_runtime.errors import ConfigError
+from edge_runtime.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from edge_runtime.assistant.pipeline import Assistant
 
 
 def serve(
@@ -27,25 +36,88 @@ def serve(
         str | None, typer.Option(metavar="5|3.1.1", help="The broker's newest MQTT version.")
     ] = None,
     bundle: BundleOption = None,
+    http: Annotated[
+        str | None,
+        typer.Option(metavar="[ADDRESS]:PORT", help="Speak OpenAI's API here; extra http."),
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option("--model", metavar="BUNDLE", help="Offer this one too over HTTP; repeatable."),
+    ] = None,
+    http_key_file: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The bearer token that HTTP clients send.")
+    ] = None,
+    http_allow_open: Annotated[
+        bool, typer.Option("--http-allow-open", help="Serve a network without a key.")
+    ] = False,
+    http_cert: Annotated[
+        str | None, typer.Option(metavar="FILE", help="TLS certificate (PEM).")
+    ] = None,
+    http_cert_key: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The certificate's private key (PEM).")
+    ] = None,
 ) -> None:
-    """Answer requests on MQTT topics edge/v1/NODE/req/… until SIGTERM."""
-    settings = load_settings(broker=broker, node=node, mqtt_protocol=protocol)
-    if settings.broker is None:
-        raise ConfigError("which broker? give --broker mqtt://localhost, or set EDGE_BROKER")
+    """Answer requests on MQTT topics edge/v1/NODE/req/…, over HTTP, or both, until SIGTERM."""
+    settings = load_settings(
+        broker=broker,
+        node=node,
+        mqtt_protocol=protocol,
+        http=http,
+        http_key_file=http_key_file,
+        http_allow_open=http_allow_open or None,
+        http_cert_file=http_cert,
+        http_cert_key_file=http_cert_key,
+    )
+    if settings.broker is None and settings.http is None:
+        raise ConfigError(
+            "which broker? give --broker mqtt://localhost, or set EDGE_BROKER; or --http :8080"
+        )
+    if model and settings.http is None:
+        raise ConfigError("--model offers a bundle over HTTP: give --http :8080 with it")
     log_to_stderr()
-    with _owned(settings.state_directory) as state, signals_held():
+    with contextlib.ExitStack() as stack:
+        state = stack.enter_context(_owned(settings.state_directory))
+        stack.enter_context(signals_held())
         assistant = open_assistant(settings, bundle)
+        services: list[Service] = []
+        if settings.broker is not None:
+            from edge_runtime.bridge.node import Node
+            from edge_runtime.cli.app import run_verb
+            from edge_runtime.cli.local_socket.node_host import local_socket
 
-        from edge_runtime.bridge.node import Node
-
-        run_until_signalled(
-            Node(
+            running = Node(
                 broker_settings(settings, settings.broker),
                 assistant,
                 name=settings.node_name,
                 outbox=state / "outbox.db",
             )
-        )
+            services.append(running)
+            stack.enter_context(local_socket(settings, running, assistant, run_verb))
+        if settings.http is not None:
+            others = [(name, open_assistant(settings, name)) for name in model or []]
+            services.append(
+                _http_server(settings, [(bundle or settings.bundle, assistant), *others])
+            )
+        run_until_signalled(Together(services))
+
+
+def _http_server(settings: Settings, offered: list[tuple[str, Assistant]]) -> Service:
+    from edge_runtime.bridge.credentials import read_secret_file
+    from edge_runtime.http.address import HttpSettings
+    from edge_runtime.http.offer import by_name
+    from edge_runtime.http.server import HttpServer
+
+    key_file = settings.http_key_file
+    certificate = (settings.http_cert_file, settings.http_cert_key_file)
+    files = [None if name is None else Path(name).expanduser() for name in certificate]
+    address = HttpSettings.parse(
+        settings.http or "",
+        key=None if key_file is None else read_secret_file(Path(key_file).expanduser()),
+        allow_open=settings.http_allow_open,
+        cert_file=files[0],
+        cert_key_file=files[1],
+    )
+    return HttpServer(address, by_name(offered))
 
 
 @contextlib.contextmanager

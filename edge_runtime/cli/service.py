@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -23,6 +23,29 @@ class Service(Protocol):
 
     def stop(self) -> None:
         """Go offline cleanly."""
+
+
+class Together:
+    """Several services as one: started in order, stopped in reverse, also when one fails."""
+
+    def __init__(self, services: Sequence[Service]) -> None:
+        self._services = services
+        self._running: list[Service] = []
+
+    def start(self) -> None:
+        """Start one after the other."""
+        try:
+            for service in self._services:
+                service.start()
+                self._running.append(service)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stop those that were started, the last one first."""
+        while self._running:
+            self._running.pop().stop()
 
 
 @contextmanager

@@ -3,109 +3,210 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.errors import BadRequestError, BundleError
-from edge_runtime.inference.session import Binding, Buffer, Session
+from edge_runtime.inference.kv_cache import GrowingCache, SharedCache, past_names
+from edge_runtime.inference.session import Array, Binding, Buffer, Session
 
 Floats = npt.NDArray[np.float32]
+Ids = npt.NDArray[np.int64]
 
-_PAST, _PRESENT = "past_key_values.", "present."
+# one forward of so many tokens costs less than several smaller ones, and can still be interrupted
+PREFILL_TOKENS = 256
+_SHORT = 32  # forwards up to this length keep their bindings
 _KEEP = "num_logits_to_keep"
+_OWN_INPUTS = {"input_ids", "attention_mask", "position_ids", "use_cache_branch", _KEEP}
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A bound forward of a fixed number of tokens."""
+
+    binding: Binding
+    feeds: dict[str, Array]
+    logits: Floats
 
 
 class Decoder:
-    """Runs one sequence; what it has read stays in the cache until ``reset``.
+    """Reads a sequence piece by piece; what it has read stays in the cache until ``reset``.
 
     ``kv_cache`` is the graph's: with ``shared`` all steps read and write the same buffers, which
-    are ``max_length`` tokens long; with ``growing`` each step makes new ones.
+    are ``max_length`` tokens long; with ``growing`` each step makes new ones. ``first`` is the
+    graph that begins a sequence, where that is not the same one. ``tokens`` are those read, as
+    long as ``forward`` reads them.
 
     Raises:
-        BundleError: the graph has no cache.
+        BundleError: the graph has no cache, or an input that nothing here can give.
     """
 
     def __init__(
-        self, session: Session, kv_cache: Literal["none", "shared", "growing"], max_length: int
+        self,
+        session: Session,
+        kv_cache: Literal["none", "shared", "growing"],
+        max_length: int,
+        first: Session | None = None,
     ) -> None:
         self._session = session
-        self._max_length = max_length
+        self._first = first
+        self.max_length = max_length
+        self._names = past_names(session, first)
         self._shared = kv_cache == "shared"
-        present = {name for name in session.outputs if name.startswith(_PRESENT)}
-        self._past = [
-            name
-            for name in session.inputs
-            if name.startswith(_PAST) and name.replace(_PAST, _PRESENT) in present
-        ]
-        if not self._past or "logits" not in session.outputs:
-            raise BundleError(
-                f"{session.path} is no decoder with a KV cache: it has the inputs "
-                f"{', '.join(session.inputs[:4])}, …"
-            )
-        self._given: Mapping[str, Buffer] = {}
-        self._cache: dict[str, Buffer] = {}
-        self._binding: Binding = session.binding()
+        self._cache = (
+            SharedCache(session, self._names, max_length)
+            if self._shared
+            else GrowingCache(session, self._names)
+        )
+        self._steps: dict[tuple[int, int], _Step] = {}
+        self._logits: Floats = np.zeros(0, dtype=np.float32)  # of all steps
+        self._mask = np.ones((1, max_length), dtype=_dtype(session, "attention_mask"))
+        self._given: dict[str, Buffer] = {}
+        self.tokens: list[int] = []
         self.length = 0
         self.reset()
 
-    def reset(self, given: Mapping[str, Buffer] | None = None) -> None:
+    @property
+    def vocabulary(self) -> int:
+        """The width of the logits, 0 where the graph does not say it."""
+        width = self._session.output_shape("logits")[-1]
+        return width if isinstance(width, int) else 0
+
+    @property
+    def cache_bytes(self) -> int:
+        """Bytes of the KV cache."""
+        return self._cache.size_bytes
+
+    def reset(self, given: Mapping[str, Buffer] | None = None, batch: int = 1) -> None:
         """Forget the sequence; ``given`` are inputs that stay the same for the next one."""
         if given is not None:
-            self._given = given
+            self._given = dict(given)
+        self.tokens.clear()
         self.length = 0
-        if not self._shared:
-            self._cache = {name: self._buffer(name, 0) for name in self._past}
-        elif not self._cache:
-            self._cache = {name: self._buffer(name, self._max_length) for name in self._past}
-            self._binding = self._session.binding()
-            self._bind()
+        self._cache.clear(batch)
+
+    def rewind(self, length: int) -> None:
+        """Forget all but the first ``length`` tokens."""
+        if length < self.length:
+            self._cache.rewind(length)
+            self.length = length
+            del self.tokens[length:]
+
+    def reorder(self, rows: Sequence[int]) -> None:
+        """Let row ``i`` of the batch go on where row ``rows[i]`` is."""
+        self._cache.reorder(rows)
 
     def forward(self, ids: Sequence[int], keep: int = 1) -> Floats:
         """Read more tokens; return the logits ``[keep, vocabulary]`` of the last ones.
 
+        They stand in memory that the next call may write to.
+
         Raises:
             BadRequestError: the sequence would be longer than the model can read.
-            BundleError: the graph fails.
+            BundleError: the graph fails, or gives numbers that are none.
         """
-        total = self.length + len(ids)
-        if total > self._max_length:
-            raise BadRequestError(
-                f"the text has {total} tokens or more; the model reads {self._max_length}"
-            )
-        if not self._shared:
-            self._binding = self._session.binding()
-            self._bind()
-        for name, value in self._feeds(ids, keep).items():
-            if name in self._session.inputs:
-                self._binding.feed(name, value)
-        self._binding.fetch("logits")
-        outputs = self._binding.run()
-        if not self._shared:
-            self._cache = {name: outputs[name.replace(_PAST, _PRESENT)] for name in self._past}
-        self.length = total
-        logits = outputs["logits"].array()[0][-keep:]
-        return np.asarray(logits, dtype=np.float32)
+        if self._shared and (len(ids), keep) in self._steps:
+            self._check_room(len(ids))
+            logits = self._again(self._steps[len(ids), keep], ids)
+        else:
+            logits = self.forward_batch(np.array([ids], dtype=np.int64), keep)[0]
+        self.tokens.extend(ids)
+        return logits
 
-    def _feeds(self, ids: Sequence[int], keep: int) -> dict[str, npt.NDArray[np.int64]]:
+    def forward_batch(self, ids: Ids, keep: int = 1) -> Floats:
+        """Read tokens ``[batch, tokens]``; return logits ``[batch, keep, vocabulary]``.
+
+        Raises:
+            BadRequestError: the sequence would be longer than the model can read.
+            BundleError: the graph fails, or gives numbers that are none.
+        """
+        self._check_room(ids.shape[1])
+        if self._shared and ids.shape[1] <= _SHORT and self.vocabulary:
+            step = self._bound(ids.shape[1], keep)
+            self._steps[ids.shape[1], keep] = step
+            return self._again(step, ids[0])[None]
+        session = self._first if self._first is not None and self.length == 0 else self._session
+        if self.length == 0:
+            self._check_inputs(session)
+        binding = session.binding()
+        self._cache.bind(binding, session)
+        feeds: dict[str, Array | Buffer] = {**self._feeds(ids, keep), **self._given}
+        for name in session.inputs:
+            if name in feeds:
+                binding.feed(name, feeds[name])
+        binding.fetch("logits")
+        binding.run()
+        outputs = binding.outputs()
+        self._cache.take(outputs)
+        self.length += ids.shape[1]
+        logits = outputs["logits"].array()[:, -keep:]
+        return self._checked(np.asarray(logits, dtype=np.float32))
+
+    def _again(self, step: _Step, ids: Sequence[int] | Ids) -> Floats:
         total = self.length + len(ids)
+        step.feeds["input_ids"][0] = ids
+        if "position_ids" in step.feeds:
+            step.feeds["position_ids"][0] = np.arange(self.length, total)
+        step.binding.feed("attention_mask", self._mask[:, :total])
+        step.binding.run()
+        self.length = total
+        return self._checked(step.logits)
+
+    def _bound(self, count: int, keep: int) -> _Step:
+        """Bind a forward of ``count`` tokens once for all."""
+        self._check_inputs(self._session)
+        vocabulary = self.vocabulary
+        rows = keep if _KEEP in self._session.inputs else count
+        binding = self._session.binding()
+        self._cache.bind(binding, self._session)
+        names = self._session.inputs
+        ids = np.zeros((1, count), dtype=np.int64)
+        feeds = {n: value for n, value in self._feeds(ids, keep).items() if n in names}
+        for name, value in feeds.items():
+            binding.feed(name, value)
+        if len(self._logits) < rows * vocabulary:
+            self._logits = np.zeros(rows * vocabulary, dtype=np.float32)
+            self._steps.clear()  # they write to the smaller one
+        logits = self._logits[: rows * vocabulary].reshape(1, rows, vocabulary)
+        binding.fetch("logits", Buffer(logits))
+        return _Step(binding, feeds, logits[0, -keep:])
+
+    def _feeds(self, ids: Ids, keep: int) -> dict[str, Array]:
+        total = self.length + ids.shape[1]
+        positions = np.broadcast_to(np.arange(self.length, total, dtype=np.int64), ids.shape)
         return {
-            "input_ids": np.array([ids], dtype=np.int64),
-            "attention_mask": np.ones((1, total), dtype=np.int64),
-            "position_ids": np.arange(self.length, total, dtype=np.int64)[None],
+            "input_ids": ids.astype(_dtype(self._session, "input_ids"), copy=False),
+            "attention_mask": np.ones((len(ids), total), dtype=self._mask.dtype),
+            "position_ids": np.ascontiguousarray(positions),
+            "use_cache_branch": np.array([self.length > 0]),
             _KEEP: np.array(keep, dtype=np.int64),
         }
 
-    def _bind(self) -> None:
-        for name, buffer in {**self._given, **self._cache}.items():
-            self._binding.feed(name, buffer)
-        for name in self._past:
-            into = self._cache[name] if self._shared else None
-            self._binding.fetch(name.replace(_PAST, _PRESENT), into)
+    def _check_inputs(self, session: Session) -> None:
+        unknown = set(session.inputs) - {*_OWN_INPUTS, *self._names, *self._given}
+        if unknown:
+            raise BundleError(
+                f"{session.path} wants an input {min(unknown)!r} that this task does not give"
+            )
 
-    def _buffer(self, name: str, length: int) -> Buffer:
-        _, heads, _, width = self._session.input_shape(name)
-        if not isinstance(heads, int) or not isinstance(width, int):
-            raise BundleError(f"{self._session.path}: the shape of {name} is not fixed")
-        return Buffer(np.zeros((1, heads, length, width), dtype=np.float32))
+    def _check_room(self, count: int) -> None:
+        total = self.length + count
+        if total > self.max_length:
+            raise BadRequestError(
+                f"the text has {total} tokens or more; the model reads {self.max_length}"
+            )
+
+    def _checked(self, logits: Floats) -> Floats:
+        # one that is no number would be the largest
+        if not np.isfinite(logits[..., -1, :].max()):
+            raise BundleError(
+                f"{self._session.path} gives logits that are not numbers; export the model again"
+            )
+        return logits
+
+
+def _dtype(session: Session, name: str) -> npt.DTypeLike:
+    return session.input_dtype(name) if name in session.inputs else np.int64

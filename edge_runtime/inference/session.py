@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -12,6 +14,8 @@ import numpy.typing as npt
 import onnxruntime as ort
 
 from edge_runtime.errors import BundleError
+from edge_runtime.inference.memory import on_huge_pages
+from edge_runtime.inference.resources import Resources
 
 Array = npt.NDArray[np.generic]
 Optimization = Literal["basic", "all"]
@@ -22,34 +26,53 @@ _LEVELS = {
 }
 # ONNX Runtime's CPU kernel for it is about nine times slower than Add + LayerNormalization.
 _SLOW_FUSIONS = ["SkipLayerNormFusion", "EmbedLayerNormFusion"]
+_DTYPES: dict[str, npt.DTypeLike] = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(int64)": np.int64,
+    "tensor(int32)": np.int32,
+    "tensor(bool)": np.bool_,
+}
 
 
 class Session:
     """An ONNX Runtime session on the CPU provider.
 
-    ``threads`` is the size of the intra-op pool; one, or spinning off, keeps a board cool.
+    The first session with several threads that may spin makes the process's one pool, which all
+    later ones share, whatever their threads. Until then each has its own, asleep between products.
 
     Raises:
         BundleError: the graph cannot be loaded; the message names the file.
     """
 
-    def __init__(self, path: Path, *, optimization: Optimization = "all", threads: int = 1) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        optimization: Optimization = "all",
+        resources: Resources | None = None,
+    ) -> None:
+        resources = resources or Resources()
         options = ort.SessionOptions()
         options.graph_optimization_level = _LEVELS[optimization]
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.enable_cpu_mem_arena = resources.arena
+        _stay_on(resources.cores)
+        _POOL.give(options, resources)
+        pages = on_huge_pages() if resources.huge_pages else contextlib.nullcontext()
         try:
-            self._session = ort.InferenceSession(
-                os.fspath(path),
-                options,
-                providers=["CPUExecutionProvider"],
-                disabled_optimizers=_SLOW_FUSIONS if optimization == "all" else None,
-            )
+            with pages:
+                self._session = ort.InferenceSession(
+                    os.fspath(path),
+                    options,
+                    providers=["CPUExecutionProvider"],
+                    disabled_optimizers=_SLOW_FUSIONS if optimization == "all" else None,
+                )
         except Exception as exc:  # onnxruntime raises many unrelated classes
             raise BundleError(f"{path} cannot be loaded: {_first_line(exc)}") from exc
-        self.inputs: list[str] = [node.name for node in self._session.get_inputs()]
+        self._shapes = {node.name: list(node.shape) for node in self._session.get_inputs()}
+        self._types = {node.name: str(node.type) for node in self._session.get_inputs()}
+        self.inputs: list[str] = list(self._shapes)
         self.outputs: list[str] = [node.name for node in self._session.get_outputs()]
         self.path = path
 
@@ -80,10 +103,31 @@ class Session:
         Raises:
             BundleError: the graph has no such input.
         """
-        for node in self._session.get_inputs():
+        if name not in self._shapes:
+            raise BundleError(f"{self.path} has no input {name!r}")
+        return self._shapes[name]
+
+    def input_dtype(self, name: str) -> npt.DTypeLike:
+        """Return the dtype of an input.
+
+        Raises:
+            BundleError: the graph has no such input, or it is of a type that is not known here.
+        """
+        kind = self._types.get(name, "missing")
+        if kind not in _DTYPES:
+            raise BundleError(f"{self.path}: input {name!r} is {kind}, which is not supported")
+        return _DTYPES[kind]
+
+    def output_shape(self, name: str) -> list[int | str | None]:
+        """Return the shape of an output; what is not fixed is a name, or None.
+
+        Raises:
+            BundleError: the graph has no such output.
+        """
+        for node in self._session.get_outputs():
             if node.name == name:
                 return list(node.shape)
-        raise BundleError(f"{self.path} has no input {name!r}")
+        raise BundleError(f"{self.path} has no output {name!r}")
 
     def binding(self) -> Binding:
         """Return a binding, which keeps inputs and outputs in place from run to run."""
@@ -113,7 +157,7 @@ class Binding:
         self._outputs: list[str] = []
 
     def feed(self, name: str, value: Array | Buffer) -> None:
-        """Bind an input."""
+        """Bind an input; an array's memory is read at every run, so it may be written between."""
         if isinstance(value, Buffer):
             self._binding.bind_ortvalue_input(name, value._value)  # noqa: SLF001 - one module
         else:
@@ -131,8 +175,8 @@ class Binding:
         if name not in self._outputs:
             self._outputs.append(name)
 
-    def run(self) -> dict[str, Buffer]:
-        """Run once and return all bound outputs.
+    def run(self) -> None:
+        """Run once.
 
         Raises:
             BundleError: the graph fails.
@@ -141,6 +185,9 @@ class Binding:
             self._session.run_with_iobinding(self._binding)
         except Exception as exc:
             raise BundleError(f"{self._path} failed: {_first_line(exc)}") from exc
+
+    def outputs(self) -> dict[str, Buffer]:
+        """Return all bound outputs of the last run."""
         values = self._binding.get_outputs()
         return {n: Buffer(value) for n, value in zip(self._outputs, values, strict=True)}
 
@@ -148,6 +195,37 @@ class Binding:
 def runtime_version() -> str:
     """Return the version of ONNX Runtime."""
     return str(ort.__version__)
+
+
+class _Pool:
+    """The threads of this process, of which there is one pool; made for the first who wants it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._exists = False
+
+    def give(self, options: ort.SessionOptions, resources: Resources) -> None:
+        """Let a session use it, or compute with threads of its own as long as there is none."""
+        with self._lock:
+            if not self._exists and resources.threads > 1 and resources.spinning:
+                ort.set_global_thread_pool_sizes(resources.threads, 1)
+                self._exists = True
+            if self._exists:  # ONNX Runtime then refuses sessions with threads of their own
+                options.use_per_session_threads = False
+                return
+        options.intra_op_num_threads = resources.threads
+        options.inter_op_num_threads = 1
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+
+
+_POOL = _Pool()
+
+
+def _stay_on(cores: Sequence[int]) -> None:
+    if cores:
+        # a board may have fewer than its profile says
+        with contextlib.suppress(OSError, AttributeError):
+            os.sched_setaffinity(0, cores)
 
 
 def _first_line(exc: Exception) -> str:

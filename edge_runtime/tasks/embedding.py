@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
-from edge_runtime.tasks.encoder import Encoding
+from edge_runtime.tasks.encoder import Encoding, Floats
+from edge_runtime.tasks.pooling import unit
 
 
 class Embedding(msgspec.Struct, frozen=True):
@@ -16,6 +17,10 @@ class Embedding(msgspec.Struct, frozen=True):
 
 def embed(head: str, encoding: Encoding) -> Embedding:
     """Return the embedding of a text of any length."""
-    vector = encoding.mean(head)
-    vector = vector / max(float(np.linalg.norm(vector)), 1e-12)
-    return Embedding([round(float(value), 6) for value in vector])
+    vector = text_vector(head, encoding).astype(np.float64)
+    return Embedding(vector.round(6).tolist())
+
+
+def text_vector(head: str, encoding: Encoding) -> Floats:
+    """Return the same as a unit vector ``[hidden]``, fp32."""
+    return unit(encoding.mean(head))

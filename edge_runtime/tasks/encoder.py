@@ -1,22 +1,31 @@
-"""One forward pass of an encoder bundle: texts in, the outputs of every head out."""
+"""One forward pass of an encoder bundle: texts in, the outputs of its heads out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.bundles.manifest import Head
 from edge_runtime.bundles.store import Bundle
-from edge_runtime.errors import BundleError
-from edge_runtime.inference.session import Session
+from edge_runtime.inference.memory import check_memory
+from edge_runtime.inference.resources import Resources
+from edge_runtime.inference.session import Array, Session
 from edge_runtime.inference.tokenizer import Tokenizer, Window
+from edge_runtime.tasks.pooling import pooled, unit
+from edge_runtime.tasks.signature import (
+    INPUTS,
+    check_numbers,
+    check_output,
+    check_signature,
+    outputs_of,
+)
 
 Floats = npt.NDArray[np.float32]
 
-_BATCH_TOKENS = 512  # micro-batches of about this size have the best throughput
+BATCH_TOKENS = 512  # micro-batches of about this size have the best throughput
 
 
 @dataclass(frozen=True)
@@ -34,105 +43,142 @@ class Encoding:
 
     def mean(self, head: str) -> Floats:
         """Return the output of a head over the whole text, windows weighted by their tokens."""
+        outputs = self.outputs[head]
+        if len(outputs) == 1:
+            return outputs[0]
         weights = [len(window.ids) for window in self.windows]
-        return np.average(self.outputs[head], axis=0, weights=weights).astype(np.float32)
+        return np.average(outputs, axis=0, weights=weights).astype(np.float32)
+
+    def highest(self, head: str) -> Floats:
+        """Return the highest output of a head over all windows, place by place."""
+        return np.asarray(np.max(self.outputs[head], axis=0), dtype=np.float32)
 
 
 class Encoder:
-    """The session and tokenizer of an encoder bundle.
+    """The session and tokenizer of an encoder bundle; threads may share it.
 
     Raises:
-        BundleError: a file is missing or broken, or the graph lacks an output of the manifest.
+        BundleError: a file is missing or broken, or the graph is not what the manifest says.
     """
 
-    def __init__(self, bundle: Bundle, *, threads: int = 1) -> None:
+    def __init__(self, bundle: Bundle, resources: Resources | None = None) -> None:
         manifest = bundle.manifest
+        resources = resources or Resources()
+        check_memory(bundle, resources.memory_mb)
         self.bundle = bundle
         self._session = Session(
             bundle.path / manifest.graph.file,
             optimization=manifest.graph.optimization,
-            threads=threads,
+            # a few MB gain nothing from huge pages, and take longer to load
+            resources=replace(resources, huge_pages=False),
         )
+        check_signature(self._session, manifest.heads)
+        self._dtypes = {name: self._session.input_dtype(name) for name in self._session.inputs}
         self.tokenizer = Tokenizer(
             bundle.path / "tokenizer.json",
             max_length=manifest.max_length,
             token_types=manifest.graph.token_types,
         )
-        for name, head in manifest.heads.items():
-            for output in outputs_of(head):
-                if output not in self._session.outputs:
-                    raise BundleError(
-                        f"{bundle.path / manifest.graph.file} has no output {output!r}, which "
-                        f"the manifest names for head {name!r}"
-                    )
 
-    def encode(self, texts: Sequence[str]) -> list[Encoding]:
-        """Return one encoding per text, in order."""
+    def encode(self, texts: Sequence[str], heads: Collection[str] | None = None) -> list[Encoding]:
+        """Return one encoding per text, in order, with the outputs of these heads; None for all.
+
+        Raises:
+            BadRequestError: a text cannot be read; see ``Tokenizer.windows``.
+            BundleError: the graph fails, or gives what is not a number.
+        """
         windows = self.tokenizer.windows(texts)
-        encodings = [Encoding(text, [], {h: [] for h in self._heads}) for text in texts]
         outputs: list[dict[str, Floats]] = [{} for _ in windows]
         for batch in _batches(windows):
-            for index, values in zip(batch, self.run([windows[i] for i in batch]), strict=True):
+            found = self.run([windows[i] for i in batch], heads)
+            for index, values in zip(batch, found, strict=True):
                 outputs[index] = values
+        encodings = [
+            Encoding(text, [], {name: [] for name in self._named(heads)}) for text in texts
+        ]
         for window, values in zip(windows, outputs, strict=True):
             encoding = encodings[window.text_index]
             encoding.windows.append(window)
-            for head, value in values.items():
-                encoding.outputs[head].append(value)
+            for name, value in values.items():
+                encoding.outputs[name].append(value)
         return encodings
 
-    @property
-    def _heads(self) -> dict[str, Head]:
-        return self.bundle.manifest.heads
+    def run(
+        self, windows: Sequence[Window], heads: Collection[str] | None = None
+    ) -> list[dict[str, Floats]]:
+        """Return the outputs of these heads, None for all, for windows that run together.
 
-    def run(self, windows: list[Window]) -> list[dict[str, Floats]]:
-        """Return the outputs of every head for windows that go through the graph together."""
-        width = max(len(window.ids) for window in windows)
-        ids = np.full((len(windows), width), self.tokenizer.pad_id, dtype=np.int64)
-        types = np.zeros_like(ids)
-        mask = np.zeros_like(ids)
-        for row, window in enumerate(windows):
-            length = len(window.ids)
-            ids[row, :length] = window.ids
-            types[row, :length] = window.type_ids
-            mask[row, :length] = 1
+        Raises:
+            BundleError: the graph fails, or gives what is not a number.
+        """
+        if "attention_mask" in self._dtypes:
+            return self._run(windows, self._named(heads))
+        # padding would be read as text
+        outputs: list[dict[str, Floats]] = [{} for _ in windows]
+        for length in {len(window.ids) for window in windows}:
+            rows = [row for row, window in enumerate(windows) if len(window.ids) == length]
+            found = self._run([windows[row] for row in rows], self._named(heads))
+            for row, values in zip(rows, found, strict=True):
+                outputs[row] = values
+        return outputs
+
+    def _named(self, heads: Collection[str] | None) -> dict[str, Head]:
+        every = self.bundle.manifest.heads
+        return every if heads is None else {name: every[name] for name in heads}
+
+    def _run(self, windows: Sequence[Window], heads: dict[str, Head]) -> list[dict[str, Floats]]:
+        feeds = _feeds(windows, self.tokenizer.pad_id)
+        shape = feeds["input_ids"].shape
         values = self._session.run(
-            {"input_ids": ids, "attention_mask": mask, "token_type_ids": types},
-            [name for head in self._heads.values() for name in outputs_of(head)],
+            {name: feeds[name].astype(kind, copy=False) for name, kind in self._dtypes.items()},
+            [output for head in heads.values() for output in outputs_of(head)],
         )
-        return [
-            {
-                name: _of_window(
-                    head, [values[output][row] for output in outputs_of(head)], len(window.ids)
-                )
-                for name, head in self._heads.items()
-            }
-            for row, window in enumerate(windows)
-        ]
+        path = self._session.path
+        for name, head in heads.items():
+            for output in outputs_of(head):
+                check_output(path, name, head, output, values[output], (shape[0], shape[1]))
+        outputs: list[dict[str, Floats]] = [{} for _ in windows]
+        for name, head in heads.items():
+            of_head = [values[output] for output in outputs_of(head)]
+            for row, window in enumerate(windows):
+                found = _of_window(head, [value[row] for value in of_head], len(window.ids))
+                check_numbers(path, name, head, found)
+                outputs[row][name] = found if head.pooling == "none" else unit(found)
+        return outputs
 
 
-def outputs_of(head: Head) -> list[str]:
-    """Return the names of a head's outputs: one, or those of start and end for a span."""
-    return [head.output, "end_logits"] if head.type == "span" else [head.output]
+def _feeds(windows: Sequence[Window], pad_id: int) -> dict[str, npt.NDArray[np.int64]]:
+    if len(windows) == 1:
+        ids, types = windows[0].ids[None], windows[0].type_ids[None]
+        return dict(zip(INPUTS, (ids, np.ones_like(ids), types), strict=True))
+    width = max(len(window.ids) for window in windows)
+    ids = np.full((len(windows), width), pad_id, dtype=np.int64)
+    types = np.zeros_like(ids)
+    mask = np.zeros_like(ids)
+    for row, window in enumerate(windows):
+        length = len(window.ids)
+        ids[row, :length] = window.ids
+        types[row, :length] = window.type_ids
+        mask[row, :length] = 1
+    return dict(zip(INPUTS, (ids, mask, types), strict=True))
 
 
-def _of_window(head: Head, values: list[npt.NDArray[np.generic]], length: int) -> Floats:
+def _of_window(head: Head, values: list[Array], length: int) -> Floats:
     array = values[0].astype(np.float32, copy=False)
     if head.type == "span":
         return np.stack([value[:length] for value in values], axis=-1).astype(np.float32)
     if head.type == "tagging":
         return array[:length]
-    if head.pooling != "none" and array.ndim > 1:
-        array = array[0] if head.pooling == "cls" else array[:length].mean(axis=0)
-        array = array / max(float(np.linalg.norm(array)), 1e-12)
+    if head.type == "embedding" and array.ndim > 1:
+        return pooled(array[:length], head.pooling)
     return array
 
 
-def _batches(windows: list[Window]) -> Iterator[list[int]]:
-    """Yield indices of windows of similar length, about ``_BATCH_TOKENS`` padded tokens each."""
+def _batches(windows: Sequence[Window]) -> Iterator[list[int]]:
+    """Yield indices of windows of similar length, about ``BATCH_TOKENS`` padded tokens each."""
     batch: list[int] = []
     for index in sorted(range(len(windows)), key=lambda i: len(windows[i].ids)):
-        if batch and (len(batch) + 1) * len(windows[index].ids) > _BATCH_TOKENS:
+        if batch and (len(batch) + 1) * len(windows[index].ids) > BATCH_TOKENS:
             yield batch
             batch = []
         batch.append(index)

@@ -2,104 +2,174 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.bundles.store import Bundle
+from edge_runtime.errors import BadRequestError
+from edge_runtime.inference.choice import Choice
+from edge_runtime.inference.constraint import Constraint, grammar_of, make_constraint
 from edge_runtime.inference.decoder import Decoder
-from edge_runtime.inference.greedy import GenerationConfig, greedy
+from edge_runtime.inference.generate import generate
+from edge_runtime.inference.generation_config import GenerationConfig
+from edge_runtime.inference.memory import check_memory
+from edge_runtime.inference.prompt_lookup import PromptLookup
+from edge_runtime.inference.resources import Resources
 from edge_runtime.inference.session import Session
 from edge_runtime.inference.tokenizer import Tokenizer
+from edge_runtime.tasks.generation_options import GenerationOptions
+from edge_runtime.tasks.text_output import Generation, Limits, Piece, TextOutput, whole
+from edge_runtime.tasks.turns import Turns
 
-DEFAULT_NEW_TOKENS = 128
-
-
-class Generation(msgspec.Struct, frozen=True):
-    """Generated text with its measurements.
-
-    ``ttft_ms`` is the time to the first token; ``prompt_tps`` and ``generation_tps`` are tokens
-    per second of prefill and decode; ``finish_reason`` is ``stop`` or ``length``.
-    """
-
-    text: str
-    prompt_tokens: int
-    generation_tokens: int
-    ttft_ms: float
-    prompt_tps: float
-    generation_tps: float
-    finish_reason: str
+_PLAIN = GenerationOptions()
+_NO_LIMITS = Limits()
 
 
 class TextGenerator:
     """The session, cache and tokenizer of a ``text-generation`` bundle.
 
+    One request is answered at a time; the others wait. The cache is kept, so that a request that
+    begins like the one before is read from where they part.
+
     Raises:
         BundleError: a file is missing or broken, or the graph is no decoder.
     """
 
-    def __init__(self, bundle: Bundle, *, threads: int = 1) -> None:
+    def __init__(self, bundle: Bundle, resources: Resources | None = None) -> None:
         manifest = bundle.manifest
+        resources = resources or Resources()
+        self.max_length = min(manifest.max_length, resources.max_context or manifest.max_length)
+        check_memory(bundle, resources.memory_mb, self.max_length)
         self.bundle = bundle
-        self.tokenizer = Tokenizer(bundle.path / "tokenizer.json")
+        self._tokenizer_file = bundle.path / "tokenizer.json"
+        self.tokenizer = Tokenizer(self._tokenizer_file)
         self.config = GenerationConfig.read(bundle.path)
         graph = manifest.graph
-        session = Session(
-            bundle.path / graph.file, optimization=graph.optimization, threads=threads
-        )
-        self._decoder = Decoder(session, graph.kv_cache, manifest.max_length)
-        self._max_length = manifest.max_length
+        sessions = [
+            Session(bundle.path / file, optimization=graph.optimization, resources=resources)
+            for file in (graph.file, graph.first)
+            if file is not None
+        ]
+        self._decoder = Decoder(sessions[0], graph.kv_cache, self.max_length, *sessions[1:])
+        # read several at once, tokens must be what they would be one by one
+        is_dynamic = any("dynamic" in how for how in manifest.quantization.values())
+        self._can_draft = graph.kv_cache == "shared" and not is_dynamic
+        self._turns = Turns()
 
-    def generate(self, prompt: str, *, most: int = DEFAULT_NEW_TOKENS) -> Generation:
-        """Continue a prompt greedily by at most ``most`` tokens.
+    @property
+    def cache_bytes(self) -> int:
+        """Bytes of the KV cache."""
+        return self._decoder.cache_bytes
+
+    def forget(self) -> None:
+        """Read the next prompt from its beginning, whatever it is."""
+        with self._turns.one():
+            self._decoder.reset()
+
+    def generate(
+        self, prompt: str, options: GenerationOptions = _PLAIN, limits: Limits = _NO_LIMITS
+    ) -> Generation:
+        """Continue a prompt.
 
         Raises:
-            BadRequestError: the prompt is longer than the model can read.
+            BadRequestError: the prompt is longer than the model can read, or an option is wrong.
         """
-        ids = self.tokenizer.ids(prompt)
-        return measured(self.tokenizer, ids, self.continuation(ids, most=most), self.config, most)
+        return whole(self.stream(self.tokenizer.ids(prompt), options, limits))
 
-    def continuation(self, ids: Sequence[int], *, most: int) -> Iterable[int]:
-        """Yield the tokens that follow ``ids``."""
-        self._decoder.reset()
-        room = max(1, self._max_length - len(ids))
-        return greedy(self._decoder, ids, self.config, min(most, room))
+    def stream(
+        self,
+        ids: Sequence[int],
+        options: GenerationOptions = _PLAIN,
+        limits: Limits = _NO_LIMITS,
+        *,
+        answers: bool = False,
+    ) -> Iterator[Piece]:
+        """Yield the continuation of a prompt's tokens, piece by piece.
+
+        A prompt that ``answers`` follow is that of a chat: the text begins by itself, and the
+        model's makers say how to sample, unless the options do.
+
+        Raises:
+            BadRequestError: the prompt is longer than the model can read, or an option is wrong.
+        """
+        if options.beams not in (None, 1):
+            raise BadRequestError("beams are for models that summarize or translate")
+        ids = self._fitted(ids, options)
+        most = min(options.max_tokens, self.max_length - len(ids))
+        sampling = options.sampling(self.config, recommended=answers)
+        choice = Choice(self.config, sampling, ids, most, self._constraint(options))
+        lookup = None
+        if options.prompt_lookup and self._can_draft and sampling.is_greedy:
+            lookup = PromptLookup(ids)
+        with self._turns.one():
+            unread = self._unread(ids)
+            output = TextOutput(
+                self.tokenizer,
+                self.config,
+                msgspec.structs.replace(options, max_tokens=most),
+                prompt_tokens=len(ids),
+                cached_tokens=len(ids) - len(unread),
+                after=() if answers else ids,
+            )
+            tokens = generate(
+                self._decoder, unread, choice, lookup=lookup, interrupted=limits.interrupted
+            )
+            yield from output.pieces(tokens)
+        yield output.last(limits)
+
+    def continuation(self, ids: Sequence[int], *, most: int, lookup: bool = False) -> Iterator[int]:
+        """Yield the most likely tokens that follow ``ids``, read anew."""
+        with self._turns.one():
+            self._decoder.reset()
+            most = min(most, max(1, self.max_length - len(ids)))
+            sampling = _PLAIN.sampling(self.config)
+            choice = Choice(self.config, sampling, ids, most)
+            drafts = PromptLookup(ids) if lookup and self._can_draft else None
+            yield from generate(self._decoder, ids, choice, lookup=drafts)
 
     def logits(self, ids: Sequence[int]) -> npt.NDArray[np.float32]:
         """Return the logits ``[tokens, vocabulary]`` after each token of a text."""
-        self._decoder.reset()
-        return self._decoder.forward(ids, keep=len(ids))
+        with self._turns.one():
+            self._decoder.reset()
+            return self._decoder.forward(ids, keep=len(ids)).copy()
 
+    def _fitted(self, ids: Sequence[int], options: GenerationOptions) -> Sequence[int]:
+        """Return what of a prompt is read: all of it, or its newest tokens with room to answer."""
+        if not ids:
+            raise BadRequestError("the prompt has no tokens; send at least one word")
+        if len(ids) < self.max_length:
+            return ids
+        if options.overflow == "fail":
+            raise BadRequestError(
+                f"the prompt has {len(ids)} tokens; the model reads {self.max_length}, its output "
+                "included: send less, or set the option overflow to cut, which drops the oldest"
+            )
+        room = self.max_length - min(options.max_tokens, self.max_length // 2)
+        return ids[len(ids) - room :]
 
-def measured(
-    tokenizer: Tokenizer,
-    prompt: Sequence[int],
-    tokens: Iterable[int],
-    config: GenerationConfig,
-    most: int,
-) -> Generation:
-    """Run a generation to its end and return its text and measurements."""
-    started = time.perf_counter()
-    first = ended = started
-    made: list[int] = []
-    for token in tokens:
-        ended = time.perf_counter()
-        first = first if made else ended
-        made.append(token)
-    stopped = bool(made) and made[-1] in config.eos
-    return Generation(
-        text=tokenizer.text(made),
-        prompt_tokens=len(prompt),
-        generation_tokens=len(made),
-        ttft_ms=round((first - started) * 1e3, 3),
-        prompt_tps=_rate(len(prompt), first - started),
-        generation_tps=_rate(len(made) - 1, ended - first),
-        finish_reason="stop" if stopped and len(made) <= most else "length",
-    )
+    def _unread(self, ids: Sequence[int]) -> Sequence[int]:
+        """Keep of the cache what the prompt begins with; return the rest of the prompt.
 
+        At least two tokens are read again: one alone would be computed by other kernels than when
+        the whole prompt is read.
+        """
+        known = self._decoder.tokens
+        same = 0
+        for mine, theirs in zip(known, ids[:-2], strict=False):
+            if mine != theirs:
+                break
+            same += 1
+        self._decoder.rewind(same)
+        if same == 0:
+            self._decoder.reset()
+        return ids[same:]
 
-def _rate(count: int, seconds: float) -> float:
-    return round(count / seconds, 2) if seconds > 0 and count > 0 else 0.0
+    def _constraint(self, options: GenerationOptions) -> Constraint | None:
+        grammar = grammar_of(options.schema, options.regex, options.choice)
+        if grammar is None:
+            return None
+        size = max(self._decoder.vocabulary, self.tokenizer.vocabulary)
+        return make_constraint(self._tokenizer_file, size, self.config.eos, grammar)

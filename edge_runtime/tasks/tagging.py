@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
 from edge_runtime.bundles.manifest import Head
 from edge_runtime.messages import Entity
 from edge_runtime.tasks.classification import softmax
@@ -47,26 +45,29 @@ def _words(name: str, head: Head, encoding: Encoding) -> Iterator[_Word]:
         zip(encoding.windows, encoding.outputs[name], strict=True)
     ):
         scores = softmax(logits)
+        tags = scores.argmax(axis=-1)
         following = encoding.windows[index + 1 : index + 2]
         limit = _middle(window.offsets, following[0].offsets) if following else len(encoding.text)
+        last = -1
         for token, word in enumerate(window.words):
-            first = word >= 0 and (token == 0 or window.words[token - 1] != word)
-            start = window.offsets[token][0]
-            if not first or start < done or start >= limit:
+            if word < 0 or token <= last:
                 continue
             last = token
             while last + 1 < len(window.words) and window.words[last + 1] == word:
                 last += 1
-            best = int(np.argmax(scores[token]))
-            end = window.offsets[last][1]
+            start, end = window.offsets[token][0], window.offsets[last][1]
+            if not done <= start < min(limit, end):
+                continue
+            done = end
+            best = int(tags[token])
             yield _Word(start, end, head.labels[best], float(scores[token, best]))
         done = max(done, limit)
 
 
 def _middle(left: list[tuple[int, int]], right: list[tuple[int, int]]) -> int:
     """Return the character in the middle of what two neighbouring windows share."""
-    shared_start = min(start for start, end in right if end > start)
     shared_end = max(end for _, end in left)
+    shared_start = min((start for start, end in right if end > start), default=shared_end)
     return (shared_start + shared_end) // 2
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from edge_export.signing import rewrite_manifest
 from edge_export.train.evaluation import Judged, encode_all, judge, read_labelled
-from edge_runtime.bundles.derive import read_json
+from edge_runtime.bundles.json_file import read_json
 from edge_runtime.bundles.manifest import FILE_NAME, Calibration, Head
 from edge_runtime.bundles.store import Bundle
 from edge_runtime.errors import BundleError, ConfigError, UnsupportedTaskError

@@ -19,6 +19,7 @@ from edge_runtime.bundles.store import Bundle
 from edge_runtime.routing.calibration import binomial_tail
 from edge_runtime.tasks.encoder import Encoder
 from edge_runtime.tasks.generation import TextGenerator
+from edge_runtime.tasks.generation_options import GenerationOptions
 from edge_runtime.tasks.seq2seq import TextToText
 
 _TIMED = 50
@@ -170,12 +171,18 @@ def latency(a: Bundle, b: Bundle, texts: Sequence[str]) -> Latency | None:
 
 def _runner(bundle: Bundle) -> Callable[[str], object]:
     task = bundle.manifest.task
+    options = GenerationOptions(max_tokens=_NEW_TOKENS, beams=1)
     if task == "text-generation":
         generator = TextGenerator(bundle)
-        return lambda text: generator.generate(text, most=_NEW_TOKENS)
+
+        def generate(text: str) -> object:
+            generator.forget()  # the round before read the same
+            return generator.generate(text, options)
+
+        return generate
     if task in {"summarization", "translation"}:
         pair = TextToText(bundle)
-        return lambda text: pair.generate(text, most=_NEW_TOKENS)
+        return lambda text: pair.generate(text, options)
     encoder = Encoder(bundle)
     return lambda text: encoder.encode([text])
 

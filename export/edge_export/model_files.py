@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from edge_runtime.bundles.derive import read_json
+from edge_runtime.bundles.json_file import read_json
 from edge_runtime.bundles.manifest import Pooling
 from edge_runtime.errors import BundleError, ConfigError, UnsupportedTaskError
 

@@ -14,7 +14,8 @@ from edge_export.onnx_export import check_exportable
 from edge_export.quantize.model import Quantization
 from edge_export.quantize.weights import BLOCK
 from edge_export.source import SourceModel, quiet
-from edge_runtime.bundles.derive import LONGEST, max_length_of
+from edge_runtime.bundles.architecture import LONGEST, TASKS_THAT_WRITE, max_length_of
+from edge_runtime.bundles.estimate import Kind, packed_bytes, resident_bytes
 from edge_runtime.errors import ConfigError
 
 Form = Literal["fused", "optimum"]
@@ -23,7 +24,6 @@ QUANTIZATIONS: tuple[Quantization, ...] = (
 )  # fmt: skip
 _WEIGHT_ONLY = {"int8-weight-only": 8, "int4-weight-only": 4}
 _WITH_BLOCKS = {*_WEIGHT_ONLY, "int8-hybrid"}
-_RUNTIME_BYTES = 65_000_000  # Python, numpy, onnxruntime, tokenizers and the arena, idle
 _SCALE_BYTES = 4
 
 
@@ -31,8 +31,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """The form of the graph and the precision of its products, for a device.
 
     ``size_bytes`` and ``fp32_bytes`` are estimates from the shapes alone; ``memory_bytes`` is the
-    peak of a process that has read ``max_length`` tokens: the mapped file, the products once more
-    in the order that the kernels read them in, the KV cache (``kv_cache_bytes``) and the runtime.
+    peak of a process that has read ``max_length`` tokens: the tables in the mapped file, the
+    products in the order that the kernels read them in, the KV cache (``kv_cache_bytes``) and the
+    runtime.
     """
 
     model: str
@@ -80,7 +81,8 @@ def make_plan(
     counts = _count(source)
     cache = _cache_bytes(source, length)
     size = _size(counts, precision)
-    packed = _size(_Counts(counts.products, 0, 0, counts.columns), precision)
+    head = counts.tables if _head_is_tied(source) else 0
+    packed = _size(_Counts(counts.products + head, 0, 0, counts.columns), precision)
     return Plan(
         model=source.reference,
         task=source.task,
@@ -93,7 +95,24 @@ def make_plan(
         fp32_bytes=_size(counts, "fp32"),
         size_bytes=size,
         kv_cache_bytes=cache,
-        memory_bytes=size + packed + cache + _RUNTIME_BYTES,
+        memory_bytes=resident_bytes(
+            kept_bytes=_size(_Counts(0, counts.tables, counts.rest, 0), precision),
+            packed_bytes=packed_bytes({_kind(precision): packed}),
+            kv_cache_bytes=cache,
+        ),
+    )
+
+
+def _kind(precision: Quantization) -> Kind:
+    if precision == "fp32":
+        return "fp32"
+    return "blocks" if precision in _WEIGHT_ONLY else "int8"
+
+
+def _head_is_tied(source: SourceModel) -> bool:
+    """Whether a model that makes text takes its table of words for a product too."""
+    return source.task in TASKS_THAT_WRITE and bool(
+        getattr(source.config, "tie_word_embeddings", False)
     )
 
 

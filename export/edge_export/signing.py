@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from edge_runtime.bundles.derive import read_json
+from edge_runtime.bundles.json_file import read_json
 from edge_runtime.bundles.manifest import FILE_NAME, Signature
 from edge_runtime.bundles.signatures import Verification, check, new_key, sign
 from edge_runtime.bundles.store import Bundle, Store

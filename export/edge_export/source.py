@@ -18,7 +18,7 @@ from edge_export.model_files import (
     declared_licence,
     declared_pooling,
 )
-from edge_runtime.bundles.derive import heads_of, task_of
+from edge_runtime.bundles.architecture import heads_of, task_of
 from edge_runtime.bundles.manifest import Head, Task
 from edge_runtime.errors import ConfigError, UnsupportedTaskError
 

@@ -110,7 +110,7 @@ def test_a_busy_worker_says_so_and_asks_for_a_pause(own_broker: Broker) -> None:
 
 
 def test_a_worker_name_that_is_not_valid_is_refused(own_broker: Broker) -> None:
-    from edge_runtime.bridge.worker import Worker  # noqa: PLC0415
+    from edge_runtime.bridge.worker import Worker
 
     with pytest.raises(ConfigError, match="worker name"):
         Worker(settings(own_broker), Scripted(), name="a b")

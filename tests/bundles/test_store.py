@@ -11,6 +11,8 @@ from edge_runtime.bundles.store import Store
 from edge_runtime.bundles.verify import sha256
 from edge_runtime.errors import BundleError, BundleNotFoundError, TamperedBundleError
 
+from . import tiny_onnx as tiny
+
 
 def _write(directory: Path, **changes: Any) -> Path:
     """A bundle whose files are right; its graph is never loaded here."""
@@ -135,20 +137,50 @@ def test_a_broken_manifest_is_a_clear_error(tmp_path: Path, raw: bytes) -> None:
 
 
 def test_a_directory_without_a_manifest_is_unverified(tmp_path: Path) -> None:
-    path = tmp_path / "found"
-    path.mkdir()
-    (path / "model.onnx").write_bytes(b"graph")
     config = {
         "architectures": ["BertForSequenceClassification"],
         "id2label": {"0": "no", "1": "yes"},
         "max_position_embeddings": 128,
     }
-    (path / "config.json").write_text(json.dumps(config))
+    path = tiny.write(tmp_path / "found", config, {"model.onnx": tiny.ENCODER})
     bundle = Store(None).open(str(path))
     assert not bundle.verified
     assert bundle.model_name == "found@unverified"
     assert bundle.manifest.heads["labels"].labels == ["no", "yes"]
     assert bundle.manifest.max_length == 128
+
+
+@pytest.mark.parametrize(
+    ("reference", "file"),
+    [("found", "model.onnx"), ("found:q4", "model_q4.onnx"), ("found:fp32", "model.onnx")],
+)
+def test_a_reference_may_name_the_variant(tmp_path: Path, reference: str, file: str) -> None:
+    config = {"architectures": ["BertForSequenceClassification"]}
+    files: dict[str, Any] = dict.fromkeys(["model.onnx", "model_q4.onnx"], tiny.ENCODER)
+    path = tiny.write(tmp_path / "state" / "bundles" / "found", config, files)
+    store = Store(tmp_path / "state")
+    assert store.find(reference) == path
+    assert store.open(reference).manifest.graph.file == file
+    assert store.open(f"{path.parent}/{reference}").manifest.graph.file == file
+
+
+def test_a_directory_with_a_colon_in_its_name_is_found(tmp_path: Path) -> None:
+    path = _write(tmp_path / "a:q4")
+    assert Store(None).open(str(path)).verified
+
+
+def test_a_bundle_with_a_manifest_has_no_variants(tmp_path: Path) -> None:
+    path = _write(tmp_path / "mine")
+    with pytest.raises(BundleError, match="no variant 'q4'"):
+        Store(None).open(f"{path}:q4")
+
+
+@pytest.mark.parametrize("part", ["encoder", "first"])
+def test_every_graph_needs_a_hash(tmp_path: Path, part: str) -> None:
+    graph = {"file": "model.onnx", "form": "f", "opset": 17, part: "other.onnx"}
+    path = _write(tmp_path / "mine", graph=graph)
+    with pytest.raises(BundleError, match=r"no hash for other\.onnx"):
+        Store(None).open(str(path))
 
 
 def test_an_empty_directory_is_no_bundle(tmp_path: Path) -> None:

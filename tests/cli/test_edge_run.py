@@ -1,9 +1,6 @@
 from __future__ import annotations
 
-import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,38 +12,20 @@ from edge_runtime.messages import MAX_TEXT_BYTES
 QUESTION = "who wrote the novel Moby Dick?"
 
 
-class Run:
-    def __init__(self, process: subprocess.CompletedProcess[bytes]) -> None:
-        self.code = process.returncode
-        self.out = process.stdout.decode()
-        self.err = process.stderr.decode()
-
-    @property
-    def rows(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.out.splitlines()]
-
-
-@pytest.fixture
-def edge_run(tmp_path: Path) -> Any:
-    """Run the command as a user would, in a process of its own, with a state of its own."""
-
-    def run(*arguments: str | bytes, stdin: bytes = b"", **environment: str) -> Run:
-        env = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "EDGE_STATE": str(tmp_path / "s"),
-               "PYTHONPATH": ":".join(sys.path), **environment}  # fmt: skip
-        command = [sys.executable, "-W", "error", "-m", "edge_runtime.cli.app", *arguments]
-        done = subprocess.run(command, input=stdin, capture_output=True, env=env, check=False)
-        assert b"Traceback" not in done.stderr
-        return Run(done)
-
-    return run
-
-
 def test_ask_answers_a_home_command(edge_run: Any) -> None:
     done = edge_run("ask", "turn on the kitchen light")
     assert done.code == 0
     assert done.out.startswith("intent HassTurnOn")
     assert "local; confidence" in done.out
     assert done.err == ""
+
+
+def test_onnx_runtime_leaves_no_identifier_and_reports_to_nobody(
+    edge_run: Any, tmp_path: Path
+) -> None:
+    assert edge_run("classify", "hello").code == 0
+    assert edge_run("classify", "hello", "--labels", "a greeting,a question").code == 0
+    assert not (tmp_path / ".cache").exists()
 
 
 def test_ask_without_broker_or_llm_gives_the_best_guess_and_says_so(edge_run: Any) -> None:

@@ -29,7 +29,12 @@ def own_broker() -> Iterator[Broker]:
 def start(*arguments: str, state: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", *arguments],
-        env={**os.environ, "EDGE_STATE": str(state), "EDGE_CONFIG": os.devnull},
+        env={
+            **os.environ,
+            "EDGE_STATE": str(state),
+            "EDGE_CONFIG": os.devnull,
+            "EDGE_SOCKET": "off",
+        },
         stderr=subprocess.PIPE,
     )
 
@@ -128,7 +133,7 @@ def test_ask_goes_through_the_broker(own_broker: Broker, tmp_path: Path) -> None
             app.wait(lambda m: m.topic == "edge/workers/w/status" and b'"online"' in m.payload)
             done = subprocess.run(
                 [sys.executable, "-m", *command],
-                env={**os.environ, "EDGE_STATE": str(tmp_path)},
+                env={**os.environ, "EDGE_STATE": str(tmp_path), "EDGE_SOCKET": "off"},
                 capture_output=True,
                 check=True,
             )

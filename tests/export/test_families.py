@@ -109,8 +109,9 @@ def test_a_decoder_continues_like_the_original(tmp_path: Path, name: str) -> Non
             )  # fmt: skip
         largest = max(1.0, float(np.abs(logits).max()))
         assert np.abs(generator.logits(ids) - logits).max() < 1e-3 * largest
-        made = list(generator.continuation(ids, most=NEW_TOKENS))
-        assert made == expected[0, len(ids) :].tolist()
+        for lookup in (False, True):
+            made = list(generator.continuation(ids, most=NEW_TOKENS, lookup=lookup))
+            assert made == expected[0, len(ids) :].tolist()
 
 
 @pytest.mark.parametrize("name", _params(ENCODER_DECODERS))
@@ -129,6 +130,40 @@ def test_an_encoder_decoder_writes_like_the_original(tmp_path: Path, name: str) 
         made = list(pair.output(ids, most=NEW_TOKENS))
         assert made == expected[0, 1:].tolist()
         lengths.append(len(made))
+    assert max(lengths) > 2  # something was compared
+
+
+# what a model's files may ask of the search
+_SEARCHES: list[dict[str, Any]] = [
+    {},
+    {"length_penalty": 2.0, "early_stopping": True, "no_repeat_ngram_size": 2},
+    {"length_penalty": 0.5, "early_stopping": "never", "min_length": 5},
+    {"repetition_penalty": 1.5, "forced_eos_token_id": 3},
+]
+
+
+@pytest.mark.parametrize("name", _params(ENCODER_DECODERS))
+def test_beams_find_what_those_of_the_original_find(tmp_path: Path, name: str) -> None:
+    family = FAMILIES[name]
+    source, bundle = _converted(family, tmp_path, "fp32")
+    model = _original(family, source)
+    lengths = []
+    for search in _SEARCHES:
+        path = bundle.path / "generation_config.json"
+        before = json.loads(path.read_text())
+        path.write_text(json.dumps({**before, **search}))
+        pair = TextToText(bundle)
+        path.write_text(json.dumps(before))
+        for text in TEXTS[1:4]:
+            ids = pair.tokenizer.ids(text)
+            with torch.no_grad():
+                expected = model.generate(
+                    torch.tensor([ids]), do_sample=False, num_beams=3, max_new_tokens=NEW_TOKENS,
+                    **search,
+                )  # fmt: skip
+            made = list(pair.output(ids, most=NEW_TOKENS, beams=3))
+            assert made == expected[0, 1:].tolist(), search
+            lengths.append(len(made))
     assert max(lengths) > 2  # something was compared
 
 

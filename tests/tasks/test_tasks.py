@@ -13,7 +13,7 @@ from edge_runtime.bundles.store import Store
 from edge_runtime.tasks.classification import classify
 from edge_runtime.tasks.embedding import embed
 from edge_runtime.tasks.encoder import Encoder
-from edge_runtime.tasks.summarization import choose, split_sentences, summarize
+from edge_runtime.tasks.summarization import summarize
 from edge_runtime.tasks.tagging import lowest_score, tag
 
 
@@ -108,23 +108,3 @@ def test_a_summary_keeps_sentences_of_the_text_in_its_order(encoder: Encoder) ->
 
 def test_a_short_text_is_its_own_summary(encoder: Encoder) -> None:
     assert summarize(encoder, "embedding", "One. Two.", 3).text == "One. Two."
-
-
-def test_repetition_is_not_chosen_twice() -> None:
-    same = np.array([1.0, 0.0], dtype=np.float32)
-    other = np.array([0.6, 0.8], dtype=np.float32)
-    assert sorted(choose(np.stack([same, same, other]), 2)) in ([0, 2], [1, 2])
-
-
-@pytest.mark.parametrize(
-    ("text", "sentences"),
-    [
-        ("Dr. Smith came. He left.", ["Dr. Smith came.", "He left."]),
-        ("It cost 3.5 euros! Really?", ["It cost 3.5 euros!", "Really?"]),
-        ('He said "Go." Then he went.', ['He said "Go."', "Then he went."]),
-        ("one line\n\nanother", ["one line", "another"]),
-        ("", []),
-    ],
-)
-def test_sentences(text: str, sentences: list[str]) -> None:
-    assert split_sentences(text) == sentences

@@ -19,6 +19,7 @@ from edge_runtime.bundles.store import Bundle
 from edge_runtime.errors import BundleError
 from edge_runtime.tasks.encoder import Encoder
 from edge_runtime.tasks.generation import TextGenerator
+from edge_runtime.tasks.generation_options import GenerationOptions
 from edge_runtime.tasks.seq2seq import TextToText
 
 _REPEATS = 15
@@ -78,8 +79,10 @@ def _opened(bundle: Bundle) -> Callable[[], dict[str, float]]:
         model = TextGenerator(bundle) if task == "text-generation" else TextToText(bundle)
 
         def generate() -> dict[str, float]:
+            options = GenerationOptions(max_tokens=_NEW_TOKENS, beams=1)
+            # begun differently, so that none is known from the one before
             prompt = PASSAGES[0][: bundle.manifest.max_length // 2]
-            runs = [model.generate(prompt, most=_NEW_TOKENS) for _ in range(3)]
+            runs = [model.generate(f"{n} {prompt}", options) for n in range(3)]
             return {
                 "prompt_tps": median(run.prompt_tps for run in runs),
                 "generation_tps": median(run.generation_tps for run in runs),

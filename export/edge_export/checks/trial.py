@@ -13,10 +13,11 @@ from edge_export.checks.scores import text_scores
 from edge_export.evaluate import evaluate
 from edge_export.evaluation.measurement import Data
 from edge_export.samples import LONGEST, Sample, Text, builtin_texts, make_samples, read_texts
-from edge_runtime.bundles.derive import read_json
+from edge_runtime.bundles.json_file import read_json
 from edge_runtime.bundles.manifest import Head
 from edge_runtime.bundles.store import Bundle
 from edge_runtime.inference.tokenizer import Tokenizer
+from edge_runtime.tasks.generation_options import GenerationOptions
 from edge_runtime.tasks.seq2seq import TextToText
 
 # classified or tagged by hand: a metric on them says more than how far the outputs moved
@@ -105,10 +106,11 @@ class Trial:
         if not pairs or self._task not in {"summarization", "translation"}:
             return {}
         references = [text.reference or "" for text in pairs]
+        options = GenerationOptions(max_tokens=_LONGEST_OUTPUT, beams=1)
         found: dict[str, dict[str, float]] = {}
         for form, bundle in (("fp32", fp32), ("quantized", quantized)):
             model = TextToText(bundle)
-            written = [model.generate(t.text, most=_LONGEST_OUTPUT).text for t in pairs]
+            written = [model.generate(t.text, options).text for t in pairs]
             for name, value in text_scores(self._task, written, references).items():
                 found.setdefault(name, {})[form] = round(value, 4)
         return found

@@ -16,6 +16,7 @@ from edge_export.samples import Text, make_samples, read_texts
 from edge_runtime.bundles.store import Bundle
 from edge_runtime.errors import ConfigError
 from edge_runtime.tasks.generation import TextGenerator
+from edge_runtime.tasks.generation_options import GenerationOptions
 from edge_runtime.tasks.seq2seq import TextToText
 
 _LONGEST_OUTPUT = 128
@@ -74,10 +75,11 @@ def evaluate_text_to_text(bundle: Bundle, data: Data) -> Measurement:
         raise ConfigError(f'{data.path}: {len(missing)} rows have no "reference"; use JSON lines')
     references = [row.reference or "" for row in rows]
     model = TextToText(bundle)
+    options = GenerationOptions(max_tokens=_LONGEST_OUTPUT)
     outputs, ms = [], []
     for row in tqdm(rows, desc="evaluate", unit="text"):
         started = time.perf_counter()
-        outputs.append(model.generate(row.text, most=_LONGEST_OUTPUT).text)
+        outputs.append(model.generate(row.text, options).text)
         ms.append((time.perf_counter() - started) * 1e3)
     scores = [text_scores(task, [o], [r]) for o, r in zip(outputs, references, strict=True)]
     names = list(scores[0])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from onnx import TensorProto
 
-from edge_export.graphs.encoder_modules import IDS, MASK, TYPES, Config, Modules
+from edge_export.graphs.encoder_modules import IDS, MASK, TYPES, Config, Mask, Modules
 from edge_runtime.bundles.manifest import Task
 from edge_runtime.errors import UnsupportedTaskError
 
@@ -135,7 +135,7 @@ class BertFamily:
         positions = self._modules.add(builder.node("Mul", [count, real]), padding)
         return self._modules.embedding(name, positions)
 
-    def _layer(self, index: int, hidden: str, mask: str, *, first_only: bool) -> str:
+    def _layer(self, index: int, hidden: str, mask: Mask, *, first_only: bool) -> str:
         modules, names = self._modules, self._names
         path = f"{self._prefix}{names.layers}.{index}"
         packed = self._query_key_value(path, hidden, first_only=first_only)

@@ -57,7 +57,7 @@ class GraphBuilder:
         output: str | None = None,
         name: str = "",
         domain: str = "",
-        **attributes: float | str | Sequence[int],
+        **attributes: float | str | Sequence[int] | onnx.GraphProto,
     ) -> str:
         """Add a node with one output and return that; an empty input is left out."""
         return self.nodes(
@@ -72,7 +72,7 @@ class GraphBuilder:
         *,
         name: str = "",
         domain: str = "",
-        **attributes: float | str | Sequence[int],
+        **attributes: float | str | Sequence[int] | onnx.GraphProto,
     ) -> list[str]:
         """Add a node with several outputs, made up or named, and return them."""
         made = [self.fresh() for _ in range(outputs)] if isinstance(outputs, int) else list(outputs)

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from onnx import TensorProto
+import onnx
+from onnx import TensorProto, helper
 
 from edge_export.graphs.builder import CONTRIB, Array, GraphBuilder
-from edge_runtime.bundles.manifest import Task
+from edge_runtime.bundles.manifest import MASK_FREE_TOKENS, Task
 from edge_runtime.errors import UnsupportedTaskError
 
 IDS = "input_ids"
@@ -59,6 +60,17 @@ class Family(Protocol):
     @property
     def width(self) -> int:
         """Length of a hidden state."""
+
+
+@dataclass(frozen=True)
+class Mask:
+    """Which tokens are real: int32 ``real`` ``[batch, tokens]``.
+
+    The bool ``is_free`` says that all are, and that there are enough of them to gain by that.
+    """
+
+    real: str
+    is_free: str
 
 
 @dataclass(frozen=True)
@@ -126,11 +138,27 @@ class Modules:
         return [query, *self.split(rest, 2)]
 
     def attention(
-        self, heads: int, query_key_value: list[str], mask: str, *, bias: str = ""
+        self, heads: int, query_key_value: list[str], mask: Mask, *, bias: str = ""
     ) -> str:
-        """Attend to the keys that the int32 ``mask`` ``[batch, tokens]`` marks as real."""
-        inputs = [*query_key_value, "", mask, *([bias] if bias else [])]
-        return self.builder.node("MultiHeadAttention", inputs, domain=CONTRIB, num_heads=heads)
+        """Attend to the keys that are real.
+
+        A long text without padding or bias goes without the mask: ONNX Runtime has a faster kernel
+        for that, by 4 % of the whole at 128 tokens and 8 % at 256. It rounds otherwise, so what a
+        short text gives would depend on the padding of its batch, for no gain.
+        """
+        masked = [*query_key_value, "", mask.real]
+        if bias:
+            return self.builder.node(
+                "MultiHeadAttention", [*masked, bias], domain=CONTRIB, num_heads=heads
+            )
+        name = self.builder.fresh()
+        return self.builder.node(
+            "If",
+            [mask.is_free],
+            output=name,
+            then_branch=_attention(heads, query_key_value, f"{name}.all"),
+            else_branch=_attention(heads, masked, f"{name}.real"),
+        )
 
     def first(self, value: str) -> str:
         """Return the first token: ``[batch, 1, hidden]``."""
@@ -153,6 +181,20 @@ class Modules:
         """Return the width of the batch as ``[1]``."""
         return self.builder.node("Shape", [IDS], start=1, end=2)
 
-    def mask(self) -> str:
-        """Return the attention mask as MultiHeadAttention takes it."""
-        return self.builder.node("Cast", [MASK], to=TensorProto.INT32)
+    def mask(self) -> Mask:
+        """Return the attention mask as attention takes it."""
+        real = self.builder.node("Cast", [MASK], to=TensorProto.INT32)
+        least = self.builder.node("ReduceMin", [MASK], keepdims=0)
+        is_full = self.builder.node("Cast", [least], to=TensorProto.BOOL)
+        enough = self.builder.constant([MASK_FREE_TOKENS])
+        is_long = self.builder.node("GreaterOrEqual", [self.token_count(), enough])
+        return Mask(real, self.builder.node("And", [is_full, is_long]))
+
+
+def _attention(heads: int, inputs: list[str], output: str) -> onnx.GraphProto:
+    """Return a branch that is one node; its inputs are values of the graph around it."""
+    node = helper.make_node(
+        "MultiHeadAttention", inputs, [output], name=output, domain=CONTRIB, num_heads=heads
+    )
+    value = helper.make_tensor_value_info(output, TensorProto.FLOAT, None)
+    return helper.make_graph([node], output, [], [value])

@@ -11,7 +11,7 @@ import numpy as np
 from onnx import TensorProto
 
 from edge_export.graphs.builder import CONTRIB
-from edge_export.graphs.encoder_modules import IDS, MASK, Config, Modules
+from edge_export.graphs.encoder_modules import IDS, MASK, Config, Mask, Modules
 from edge_runtime.bundles.manifest import Task
 from edge_runtime.errors import UnsupportedTaskError
 
@@ -22,7 +22,7 @@ _OUTSIDE = -10000.0  # added to the score of a key out of the window, as for pad
 class _View:
     """What a layer sees: real tokens, its rotation by position, scores added for its window."""
 
-    mask: str
+    mask: Mask
     cosines: str
     sines: str
     bias: str

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import msgspec
 
 from edge_runtime.errors import ConfigError
+from edge_runtime.places import config_files, default_state_directory
 from edge_runtime.routing.policy import OwnerPolicy
 
-_SYSTEM_STATE = Path("/var/lib/edge-runtime")
+if TYPE_CHECKING:
+    from edge_runtime.inference.resources import Resources
+
 _PREFIX = "EDGE_"
 
 
@@ -23,7 +25,14 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     node: str = ""
     bundle: str = "assistant"
     state: str = ""
-    threads: int = 1
+    profile: str | None = None
+    threads: int | None = None
+    spinning: bool | None = None
+    affinity: str | None = None
+    arena: bool | None = None
+    huge_pages: bool | None = None
+    max_context: int | None = None
+    memory_mb: int | None = None
     broker: str | None = None
     mqtt_protocol: Literal["5", "3.1.1"] = "5"
     mqtt_password_file: str | None = None
@@ -31,6 +40,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     mqtt_cert_file: str | None = None
     mqtt_key_file: str | None = None
     mqtt_allow_plain: bool = False
+    http: str | None = None
+    http_key_file: str | None = None
+    http_cert_file: str | None = None
+    http_cert_key_file: str | None = None
+    http_allow_open: bool = False
     llm_url: str | None = None
     llm_model: str | None = None
     llm_key_file: str | None = None
@@ -41,9 +55,34 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         """Where the process keeps its state; not created yet."""
         if self.state:
             return Path(self.state).expanduser()
-        if os.access(_SYSTEM_STATE, os.W_OK):
-            return _SYSTEM_STATE
-        return Path("~/.local/state/edge-runtime").expanduser()
+        return Path(default_state_directory())
+
+    def resources(self) -> Resources:
+        """Return what the profile of this board allows, or the settings say instead.
+
+        Raises:
+            ConfigError: there is no such profile.
+        """
+        from edge_devices.probe import big_cores, choose_profile, probe_board
+        from edge_devices.profiles import UnknownProfileError, load_profile
+        from edge_runtime.inference.resources import Resources
+
+        try:
+            profile = load_profile(self.profile or choose_profile(probe_board()))
+        except UnknownProfileError as exc:
+            raise ConfigError(f"profile: {exc}") from exc
+        affinity = _or(self.affinity, profile.affinity)
+        cores = big_cores() if affinity == "big" else _cores(affinity)
+        memory_mb = _or(self.memory_mb, profile.memory_mb)
+        return Resources(
+            threads=_or(self.threads, profile.threads),
+            spinning=_or(self.spinning, profile.spinning),
+            arena=_or(self.arena, profile.arena),
+            huge_pages=_or(self.huge_pages, profile.huge_pages),
+            cores=cores,
+            max_context=_or(self.max_context, profile.max_context),
+            memory_mb=memory_mb or None,
+        )
 
     @property
     def node_name(self) -> str:
@@ -52,6 +91,24 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             return self.node
         host = os.uname().nodename.split(".", 1)[0]
         return "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "-" for c in host)[:64]
+
+
+_Value = TypeVar("_Value")
+
+
+def _or(setting: _Value | None, profile: _Value) -> _Value:
+    return profile if setting is None else setting
+
+
+def _cores(affinity: str) -> tuple[int, ...]:
+    if affinity == "any":
+        return ()
+    try:
+        return tuple(int(core) for core in affinity.split(","))
+    except ValueError as exc:
+        raise ConfigError(
+            f"affinity must be big, any, or numbers of cores such as 4,5,6; not {affinity!r}"
+        ) from exc
 
 
 def load_settings(environment: Mapping[str, str] | None = None, **options: object) -> Settings:
@@ -65,20 +122,13 @@ def load_settings(environment: Mapping[str, str] | None = None, **options: objec
     merged: dict[str, Any] = {}
     policy: dict[str, Any] = {}
     for source, values in reversed(list(_sources(env, options))):
-        merged.update(values)
-        policy.update(merged.pop("policy", {}))
         try:
-            msgspec.convert({**merged, "policy": policy}, Settings, strict=source != "environment")
+            msgspec.convert(values, Settings, strict=source != "environment")
         except msgspec.ValidationError as exc:
             raise ConfigError(f"{source}: {exc}") from exc
+        merged.update(values)
+        policy.update(merged.pop("policy", {}))
     return msgspec.convert({**merged, "policy": policy}, Settings, strict=False)
-
-
-def config_files(environment: Mapping[str, str]) -> list[Path]:
-    """Return the places that are looked at, in order."""
-    named = environment.get("EDGE_CONFIG")
-    home = Path("~/.config/edge-runtime/edge.toml").expanduser()
-    return [*([Path(named)] if named else []), home, Path("/etc/edge-runtime/edge.toml")]
 
 
 def _sources(
@@ -87,8 +137,10 @@ def _sources(
     given = {key: value for key, value in options.items() if value is not None}
     yield "command line", given
     yield "environment", _from_environment(environment)
-    for path in config_files(environment):
+    for path in map(Path, config_files(environment)):
         if path.exists():
+            import tomllib
+
             try:
                 yield str(path), tomllib.loads(path.read_text(encoding="utf-8"))
             except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:

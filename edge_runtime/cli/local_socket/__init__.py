@@ -1,0 +1,1 @@
+"""The local socket: commands that a running node answers, without loading anything again."""

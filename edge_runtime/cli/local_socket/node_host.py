@@ -1,0 +1,74 @@
+"""What a node lends to the commands of its local socket: its bundles, policy and connection."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from edge_runtime.assistant.pipeline import Assistant
+from edge_runtime.bridge.node import Node
+from edge_runtime.cli.escalate import direct_route
+from edge_runtime.cli.local_socket.forwarded import Forwarded, RunArguments
+from edge_runtime.cli.local_socket.open_bundles import OpenBundles
+from edge_runtime.cli.local_socket.server import SocketServer
+from edge_runtime.cli.local_socket.streams import route_standard_streams
+from edge_runtime.errors import ConfigError
+from edge_runtime.places import node_socket, setting_sources
+from edge_runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from edge_runtime.assistant.asking import Escalate
+
+_log = logging.getLogger(__name__)
+
+
+class NodeHost:
+    """The node as its local commands see it; the owner's policy holds for them too."""
+
+    def __init__(self, settings: Settings, node: Node, bundles: OpenBundles) -> None:
+        self._settings = settings
+        self._node = node
+        self._bundles = bundles
+
+    def assistant(self, bundle: str | None, directory: Path) -> Assistant:
+        """Return the assistant with a bundle; raises DeclinedError and BundleError."""
+        return self._bundles.assistant(bundle, directory)
+
+    def escalation_route(self, is_cancelled: Callable[[], bool]) -> Escalate:
+        """Return how the node asks a large model: the configured one, else its workers."""
+        straight = direct_route(msgspec.structs.replace(self._settings, broker=None))
+        return straight or partial(self._node.ask_workers, is_cancelled=is_cancelled)
+
+
+@contextlib.contextmanager
+def local_socket(
+    settings: Settings, node: Node, assistant: Assistant, run: RunArguments
+) -> Iterator[None]:
+    """Listen at the local socket, or say in the log why not: the node works without."""
+    path = node_socket(os.environ)
+    if path is None:
+        yield
+        return
+    bundles = OpenBundles(settings, assistant)
+    host = NodeHost(settings, node, bundles)
+    try:
+        server = SocketServer(Path(path), Forwarded(host, run, setting_sources(os.environ)))
+    except ConfigError as exc:
+        _log.warning("no local socket: %s", exc)
+        yield
+        return
+    route_standard_streams()
+    server.start()
+    _log.info("local socket %s", path)
+    try:
+        yield
+    finally:
+        server.stop()
+        bundles.close()

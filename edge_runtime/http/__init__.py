@@ -1,0 +1,1 @@
+"""The OpenAI-compatible HTTP server: the models of this device for every OpenAI client."""

@@ -57,11 +57,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             return Path(self.state).expanduser()
         return Path(default_state_directory())
 
-    def resources(self) -> Resources:
+    def resources(self, *, shared: bool = False) -> Resources:
         """Return what the profile of this board allows, or the settings say instead.
 
+        ``shared`` is for a process in which nobody else uses ONNX Runtime.
+
         Raises:
-            ConfigError: there is no such profile.
+            ConfigError: there is no such profile, or a number is out of range.
         """
         from edge_devices.probe import big_cores, choose_profile, probe_board
         from edge_devices.profiles import UnknownProfileError, load_profile
@@ -71,12 +73,17 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             profile = load_profile(self.profile or choose_profile(probe_board()))
         except UnknownProfileError as exc:
             raise ConfigError(f"profile: {exc}") from exc
+        for name, least in (("threads", 1), ("max_context", 16), ("memory_mb", 0)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise ConfigError(f"{name} must be {least} or more, not {value}")
         affinity = _or(self.affinity, profile.affinity)
         cores = big_cores() if affinity == "big" else _cores(affinity)
         memory_mb = _or(self.memory_mb, profile.memory_mb)
         return Resources(
             threads=_or(self.threads, profile.threads),
             spinning=_or(self.spinning, profile.spinning),
+            shared=shared and _or(self.spinning, profile.spinning),
             arena=_or(self.arena, profile.arena),
             huge_pages=_or(self.huge_pages, profile.huge_pages),
             cores=cores,

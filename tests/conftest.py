@@ -45,7 +45,7 @@ def data(request: pytest.FixtureRequest) -> Path:
     """The directory of the public data sets."""
     directory: Path | None = request.config.getoption("--data")
     if directory is None:
-        pytest.skip("needs the public data sets: --data DIR")
+        pytest.skip("needs the public data sets: --data=DIR")
     return directory
 
 

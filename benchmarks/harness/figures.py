@@ -13,6 +13,7 @@ Clock = Literal["cpu", "wall"]
 Quantity = Literal["rate", "time"]
 
 _MOST_BUSY_CORES = 0.2
+_FEWEST_PAIRS = 5  # for an interval that says anything
 
 
 @dataclass(frozen=True)
@@ -85,8 +86,11 @@ class Verdict:
 
     @property
     def is_certain(self) -> bool:
-        """Whether the whole interval lies on one side of the limit."""
-        return self.ratio is not None and self._fits(self.ratio.low) == self._fits(self.ratio.high)
+        """Whether the whole interval lies on one side of the limit, of enough pairs to have one."""
+        ratio = self.ratio
+        if ratio is None or ratio.pairs < _FEWEST_PAIRS:
+            return False
+        return self._fits(ratio.low) == self._fits(ratio.high)
 
     def _fits(self, value: float) -> bool:
         return (

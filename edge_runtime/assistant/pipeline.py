@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -14,7 +15,7 @@ from edge_runtime.assistant.local import open_local
 from edge_runtime.assistant.pending import Pending
 from edge_runtime.assistant.reading import Reading, read
 from edge_runtime.bundles.store import Bundle
-from edge_runtime.errors import BadRequestError
+from edge_runtime.errors import BadRequestError, EdgeError
 from edge_runtime.inference.resources import Resources
 from edge_runtime.messages import (
     Answer,
@@ -27,11 +28,14 @@ from edge_runtime.messages import (
 from edge_runtime.routing.decision import Decision, decide
 from edge_runtime.routing.policy import EffectivePolicy, OwnerPolicy, effective
 from edge_runtime.routing.redaction import Redacted, redact, restore
-from edge_runtime.tasks.batching import SharedEncoder
+from edge_runtime.tasks.expecting import ExpectingEncoder
 from edge_runtime.tasks.text_output import Limits
 
 if TYPE_CHECKING:
     from edge_runtime.assistant.writing import Writer
+
+
+_READ_TASKS = {"ask", "classify", "tag", "embed"}  # for which a text is read once, as a whole
 
 
 class Assistant:
@@ -53,7 +57,7 @@ class Assistant:
     ) -> None:
         self.bundle = bundle
         self.policy = policy or OwnerPolicy()
-        self._encoder = SharedEncoder(bundle, resources) if bundle.manifest.heads else None
+        self._encoder = ExpectingEncoder(bundle, resources) if bundle.manifest.heads else None
         self.writer = None if bundle.manifest.heads else _writer(bundle, resources)
         self._local_tasks = {} if self._encoder is None else open_local(self._encoder)
         self._new_id = new_id
@@ -61,6 +65,17 @@ class Assistant:
         ask = ("ask",) if "intent" in bundle.manifest.heads else ()
         written = () if self.writer is None else self.writer.tasks
         self.tasks: tuple[str, ...] = (*ask, *self._local_tasks, *written)
+
+    def expect(self, requests: Sequence[Request]) -> None:
+        """Take note that these come next: their texts may be read together, in micro-batches.
+
+        What is wrong with one of them is said when it is begun.
+        """
+        plain = [each for each in requests if each.task in _READ_TASKS and not each.options]
+        if self._encoder is None or len(plain) < 2:  # noqa: PLR2004 - nothing to put together
+            return
+        with contextlib.suppress(EdgeError):
+            self._encoder.expect([check_text(each.text) for each in plain])
 
     def begin(self, request: Request) -> Answer | Pending:
         """Answer on the device, or prepare what a worker has to be asked.

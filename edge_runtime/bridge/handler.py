@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from edge_runtime.assistant.pending import Pending
@@ -11,12 +12,15 @@ from edge_runtime.messages import Answer, Reply, Request
 class Handler(Protocol):
     """Answers requests; ``edge_runtime.assistant.pipeline.Assistant`` is the one on a device.
 
-    ``begin`` and ``finish`` are called from one thread, never at the same time.
+    ``expect``, ``begin`` and ``finish`` are called from one thread, never at the same time.
     """
 
     @property
     def tasks(self) -> tuple[str, ...]:
         """The tasks that can be asked for."""
+
+    def expect(self, requests: Sequence[Request]) -> None:
+        """Take note that these are begun next, in this order; what they share may be done once."""
 
     def begin(self, request: Request) -> Answer | Pending:
         """Answer on the device, or say what has to be asked; raises EdgeError."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import collections
+import itertools
 import logging
 import time
 from collections.abc import Callable
@@ -50,6 +52,7 @@ _log = logging.getLogger(__name__)
 
 _RETRY_AFTER_S = 1.0
 _STOP_TIMEOUT_S = 10.0
+_TOGETHER = 16  # requests that the handler is told of at a time
 
 
 class Node:
@@ -77,6 +80,9 @@ class Node:
         self._handler = handler
         self._now = now
         self._info = self._describe()
+        # those that wait for the inference thread; of the first ones the handler has been told
+        self._waiting: collections.deque[Incoming] = collections.deque()
+        self._expected = 0
         self._inference = Jobs("inference", limit=options.queue_limit)
         self._reader = RequestReader(
             self._topics, handler.tasks, now=now, prefixes=options.response_prefixes
@@ -205,14 +211,33 @@ class Node:
             self._connection.acknowledge(message)
         elif isinstance(incoming, Refused):
             self._respond(incoming.answer, incoming.route, message)
-        elif not self._inference.submit(lambda: self._answer(incoming)):
+        elif not self._take(incoming):
             request = incoming.request
             busy = error_answer(request.id, request.task, UnavailableError("the node is busy"))
             self._respond(_retry_later(busy), incoming.route, message)
 
+    def _take(self, incoming: Incoming) -> bool:
+        """Queue a request; False when too many wait already."""
+        self._waiting.append(incoming)
+        if self._inference.submit(lambda: self._answer(incoming)):
+            return True
+        self._waiting.pop()
+        return False
+
     # inference thread
 
+    def _expect_more(self) -> None:
+        """Tell the handler what waits, when all that it was told of has been answered."""
+        if self._expected == 0:
+            batch = list(itertools.islice(self._waiting, _TOGETHER))
+            self._expected = len(batch)
+            if len(batch) > 1:
+                self._handler.expect([each.request for each in batch])
+        self._expected -= 1
+        self._waiting.popleft()
+
     def _answer(self, incoming: Incoming) -> None:
+        self._expect_more()
         request = incoming.request
         waited_s = max(0.0, self._now() - incoming.arrived)
         deadline_ms = request.policy.deadline_ms

@@ -89,12 +89,16 @@ def free_place(store: Store, name: str) -> Path:
 
 def with_hashes(directory: Path, manifest: Manifest, name: str) -> Manifest:
     """Return a manifest that lists all files of a directory; of their quality it says nothing."""
-    files = [
+    return msgspec.structs.replace(manifest, name=name, files=hashed_files(directory))
+
+
+def hashed_files(directory: Path) -> list[File]:
+    """Return all files of a directory but the manifest, with their hashes."""
+    return [
         File(path.relative_to(directory).as_posix(), path.stat().st_size, sha256(path))
         for path in sorted(directory.rglob("*"))
         if path.is_file() and path.name != FILE_NAME
     ]
-    return msgspec.structs.replace(manifest, name=name, files=files)
 
 
 def put_in_place(made: Path, target: Path) -> None:

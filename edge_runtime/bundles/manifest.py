@@ -13,8 +13,6 @@ from edge_runtime.errors import BundleError
 FILE_NAME = "bundle.json"
 DATA_FILE = "model.onnx.data"  # the weights of all graphs
 FORMAT = 1
-# from so many tokens on, a fused encoder leaves out a mask that marks every token
-MASK_FREE_TOKENS = 64
 
 HeadType = Literal["classification", "tagging", "embedding", "span"]
 Pooling = Literal["mean", "cls", "max", "lasttoken", "none"]

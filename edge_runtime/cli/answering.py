@@ -89,11 +89,13 @@ def answer_all(
         sys.exit(1)
 
 
-def open_assistant(settings: Settings, bundle: str | None, *, brief: bool = False) -> Assistant:
+def open_assistant(
+    settings: Settings, bundle: str | None, *, brief: bool = False, shared: bool = False
+) -> Assistant:
     """Open a bundle with the owner's policy; in a node, take what it has open.
 
-    ``brief`` is for one text: an encoder has answered it before a profile is read and a second
-    thread is awake.
+    ``shared`` is for a process that opens several. ``brief`` is for one text: an encoder has
+    answered it before a profile is read and a second thread is awake.
 
     Raises:
         BundleError: the bundle cannot be used.
@@ -110,7 +112,7 @@ def open_assistant(settings: Settings, bundle: str | None, *, brief: bool = Fals
     if brief and opened.manifest.heads and size_mb < _SMALL_MB and settings.memory_mb is None:
         resources = Resources(threads=settings.threads or 1, spinning=False)
     else:
-        resources = settings.resources()
+        resources = settings.resources(shared=shared)
     return Assistant(opened, settings.policy, resources=resources)
 
 

@@ -78,7 +78,7 @@ def serve(
     with contextlib.ExitStack() as stack:
         state = stack.enter_context(_owned(settings.state_directory))
         stack.enter_context(signals_held())
-        assistant = open_assistant(settings, bundle)
+        assistant = open_assistant(settings, bundle, shared=True)
         services: list[Service] = []
         if settings.broker is not None:
             from edge_runtime.bridge.node import Node
@@ -94,7 +94,7 @@ def serve(
             services.append(running)
             stack.enter_context(local_socket(settings, running, assistant, run_verb))
         if settings.http is not None:
-            others = [(name, open_assistant(settings, name)) for name in model or []]
+            others = [(name, open_assistant(settings, name, shared=True)) for name in model or []]
             services.append(
                 _http_server(settings, [(bundle or settings.bundle, assistant), *others])
             )

@@ -19,6 +19,9 @@ from edge_runtime.messages import Answer, Request
 TASK = "embed"
 
 
+_TOGETHER = 16  # texts that may be read together
+
+
 class Embeddings:
     """One request and the object of its answer.
 
@@ -45,10 +48,13 @@ class Embeddings:
             ParameterError: another number of dimensions is asked for.
         """
         vectors: list[Sequence[float]] = []
-        for text in self._texts:
+        for start in range(0, len(self._texts), _TOGETHER):
+            texts = self._texts[start : start + _TOGETHER]
             if self._cancelled.is_set():
                 break  # nobody reads the answer
-            vectors.append(self._vector(text))
+            requests = [Request(text=text, task=TASK) for text in texts]
+            self._offered.assistant.expect(requests)
+            vectors += map(self._vector, requests)
         tokenizer = _tokenizer(self._offered.assistant.bundle.path)
         tokens = sum(len(tokenizer.ids(text)) for text in self._texts)
         data = [
@@ -62,8 +68,8 @@ class Embeddings:
             "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
         }
 
-    def _vector(self, text: str) -> list[float]:
-        answer = self._offered.assistant.begin(Request(text=text, task=TASK))
+    def _vector(self, request: Request) -> list[float]:
+        answer = self._offered.assistant.begin(request)
         assert isinstance(answer, Answer), "embedding never escalates"  # noqa: S101
         vector: list[float] = (answer.result or {})["vector"]
         wanted = self._request.dimensions

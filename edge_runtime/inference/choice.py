@@ -14,11 +14,6 @@ from edge_runtime.inference.sampling import Sampling, make_sampler
 
 Floats = npt.NDArray[np.float32]
 
-# The same tokens read one by one and together give logits that differ a little, since other
-# kernels compute them. On decoders of the SmolLM2-135M shape in int8-hybrid and int4 the lead of
-# the best token differed by at most .0067 of the distance between largest and mean logit.
-_CLOSE = 0.02
-
 
 class Grammar(Protocol):
     """What constrains the output."""
@@ -54,7 +49,6 @@ class Choice:
         self._config = config
         self._penalties = Penalties(sampling, prompt)
         self._sample = make_sampler(sampling)
-        self._is_greedy = sampling.is_greedy
         self._grammar = grammar
         self._tokens = list(prompt)
         self._prompt_length = len(prompt)
@@ -97,21 +91,6 @@ class Choice:
             logits[forced] = 0.0
         if self._grammar is not None:
             self._grammar.apply(logits)
-
-    def is_close(self, logits: Floats) -> bool:
-        """Whether the best two of some logits lie so close that another kernel may turn them."""
-        if not self._is_greedy:
-            return False
-        best = int(logits.argmax())
-        largest = logits[best]
-        with np.errstate(invalid="ignore"):
-            mean = logits.mean()
-        logits[best] = -np.inf
-        second = logits.max()
-        logits[best] = largest
-        spread = largest - mean
-        # with ruled-out tokens there is no mean
-        return not np.isfinite(spread) or bool(largest - second < _CLOSE * spread)
 
     def take(self, logits: Floats) -> int:
         """Choose a token of logits that the rules were applied to.

@@ -28,8 +28,7 @@ def generate(
 
     ``prompt`` is what the decoder has not read yet, one token at least. ``lookup`` knows the whole
     sequence; what it proposes is read together with the last token, and counts only as far as it
-    is what would have been chosen anyway. ``interrupted`` is asked before each forward; then
-    nothing more comes.
+    is what would have been chosen anyway. Nothing more comes once ``interrupted`` says so.
 
     Raises:
         BadRequestError: the prompt is longer than the model can read.
@@ -39,23 +38,26 @@ def generate(
         if interrupted():
             return
         rows = decoder.forward(piece)
-    reading = _Reading(decoder)
-    draft: list[int] = []
+    taken = _agreed(decoder, rows, (), choice)
     while True:
-        taken = _agreed(reading, rows, draft, choice)
         forced = choice.forced()
         if lookup is not None:
-            lookup.learn(len(taken) - 1, len(draft), read_again=reading.read_again)
             for token in (*taken, *forced):
                 lookup.add(token)
         yield from (*taken, *forced)
         room = decoder.max_length - decoder.length - 1 - len(forced)
         if choice.is_finished or room < 0 or interrupted():
             return
-        draft = []
+        draft: list[int] = []
         if lookup is not None and not forced:
             draft = lookup.propose(min(room, choice.left - 1))
-        rows = reading.read([taken[-1], *forced], draft)
+        if lookup is not None and draft and not lookup.reads_ahead:
+            taken = _one_by_one(decoder, taken[-1], draft, choice, interrupted)
+        else:
+            rows = decoder.forward([taken[-1], *forced, *draft], keep=len(draft) + 1)
+            taken = _agreed(decoder, rows, draft, choice)
+        if lookup is not None:
+            lookup.learn(len(taken) - 1, len(draft))
 
 
 def pieces(prompt: Sequence[int]) -> Iterator[Sequence[int]]:
@@ -69,70 +71,42 @@ def pieces(prompt: Sequence[int]) -> Iterator[Sequence[int]]:
         yield prompt[start:end]
 
 
-class _Reading:
-    """Reads tokens with a draft behind them, and can read again what a draft was read with.
-
-    Tokens that are read together have slightly other keys and values than read one by one, and
-    slightly other logits. ``is_exact`` as long as all were read as without drafts.
-    """
-
-    def __init__(self, decoder: Decoder) -> None:
-        self._decoder = decoder
-        self._exact_length = decoder.length
-        self._since: list[Sequence[int]] = []  # as decoding without drafts would have read them
-        self._draft: Sequence[int] = ()
-        self.read_again = 0  # tokens, since the last forward
-
-    @property
-    def is_exact(self) -> bool:
-        """Whether the last logits are those of decoding without drafts."""
-        return not self._since
-
-    def read(self, piece: Sequence[int], draft: Sequence[int]) -> Floats:
-        """Return the logits ``[1 + draft, vocabulary]`` after a piece and each token of a draft."""
-        rows = self._decoder.forward([*piece, *draft], keep=len(draft) + 1)
-        self._draft = draft
-        self.read_again = 0
-        if draft or self._since:
-            self._since.append(piece)
-        else:
-            self._exact_length = self._decoder.length
-        return rows
-
-    def keep(self, count: int) -> None:
-        """Forget the last draft but for its first ``count`` tokens."""
-        self._decoder.rewind(self._decoder.length - len(self._draft) + count)
-        self._since.extend([token] for token in self._draft[:count])
-        self._draft = ()
-
-    def exactly(self, count: int) -> Floats:
-        """Return the logits after ``count`` tokens of the draft, all read as without drafts."""
-        self.keep(count)
-        self._decoder.rewind(self._exact_length)
-        for piece in self._since:
-            rows = self._decoder.forward(piece)
-        self.read_again = self._decoder.length - self._exact_length
-        self._exact_length = self._decoder.length
-        self._since.clear()
-        alone: Floats = rows[-1]
-        return alone
-
-
-def _agreed(reading: _Reading, rows: Floats, draft: Sequence[int], choice: Choice) -> list[int]:
+def _agreed(decoder: Decoder, rows: Floats, draft: Sequence[int], choice: Choice) -> list[int]:
     """Return the token after the last certain one, and more as far as a draft is right.
 
-    ``rows [1 + draft, vocabulary]`` follow the last certain token and each of the draft. What was
-    read is in the end what is certain, except for the last token returned.
+    ``rows [1 + draft, vocabulary]`` follow the last certain token and each of the draft. The
+    decoder is left with what is certain, except for the last token returned.
     """
+    certain = decoder.length - len(draft)
     taken: list[int] = []
     for index, row in enumerate(rows):
         choice.rule_out(row)
-        if not reading.is_exact and choice.is_close(row):
-            exact = reading.exactly(index)
-            choice.rule_out(exact)
-            return [*taken, choice.take(exact)]
         taken.append(choice.take(row))
         if choice.is_finished or index == len(draft) or taken[-1] != draft[index]:
-            reading.keep(index)
+            decoder.rewind(certain + index)
+            break
+    return taken
+
+
+def _one_by_one(
+    decoder: Decoder,
+    token: int,
+    draft: Sequence[int],
+    choice: Choice,
+    interrupted: Interrupted,
+) -> list[int]:
+    """Return what ``_agreed`` does after reading ``token`` and a draft, without reading ahead.
+
+    Reading one token, other kernels would compute it, with a little difference in the logits. So
+    each is read twice, and the second one forgotten.
+    """
+    taken: list[int] = []
+    for expected in (*draft, None):
+        row = decoder.forward([token, token], keep=2)[0]
+        decoder.rewind(decoder.length - 1)
+        choice.rule_out(row)
+        token = choice.take(row)
+        taken.append(token)
+        if choice.is_finished or token != expected or interrupted():
             break
     return taken

@@ -40,7 +40,7 @@ def on_huge_pages() -> Iterator[None]:
         libc.mallopt(_M_MMAP_THRESHOLD, _HIGHEST_THRESHOLD)
     before = _anonymous_regions()
     yield
-    for start, end in _grown(before, _anonymous_regions()):
+    for start, end in grown(before, _anonymous_regions()):
         first, last = -(-start // _HUGE_PAGE) * _HUGE_PAGE, end // _HUGE_PAGE * _HUGE_PAGE
         if last <= first or libc.madvise(first, last - first, _MADV_HUGEPAGE) != 0:
             continue
@@ -104,7 +104,7 @@ def _anonymous_regions() -> list[_Region]:
     return regions
 
 
-def _grown(before: list[_Region], after: list[_Region]) -> Iterator[_Region]:
+def grown(before: list[_Region], after: list[_Region]) -> Iterator[_Region]:
     """Yield the parts of ``after`` that lie in none of ``before``; both are sorted."""
     for start, end in after:
         for old_start, old_end in before:

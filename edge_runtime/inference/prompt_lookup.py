@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-_LONGEST = 15  # tokens; one forward of 16 costs as much as two to three of one
-_SHORTEST = 3
 _NGRAM = 3
+# with the token before it, a draft is read in a forward of 2, 4, 8 or 16 tokens: lengths for which
+# all kernels give a token the same bits, 4-bit ones included
+_LENGTHS = (1, 3, 7, 15)
+_FIRST = 1  # place of the length to begin with
 _LONGEST_PAUSE = 64
 
 
@@ -16,12 +18,16 @@ class PromptLookup:
     Work that repeats its input (summaries, extraction, JSON, edits of code) is decoded several
     tokens at a time (prompt lookup decoding, Saxena 2023). Drafts grow as long as they are right;
     after wrong ones there are none for a while, so that other work loses next to nothing.
+
+    ``reads_ahead`` says whether drafts are read at once. If not, the tokens that they cover are
+    read one by one, by the same kernels: what is written is the same, bit by bit.
     """
 
-    def __init__(self, tokens: Iterable[int]) -> None:
+    def __init__(self, tokens: Iterable[int], *, reads_ahead: bool = True) -> None:
+        self.reads_ahead = reads_ahead
         self._tokens: list[int] = []
         self._ends: dict[tuple[int, ...], int] = {}
-        self._length = _SHORTEST
+        self._length = _FIRST
         self._pause = 1
         self._wait = 0
         for token in tokens:
@@ -41,13 +47,20 @@ class PromptLookup:
         end = self._ends.get(tuple(self._tokens[-_NGRAM:]))
         if end is None:
             return []
-        return self._tokens[end : end + min(most, self._length)]
+        longest = min(most, _LENGTHS[self._length])
+        length = max((each for each in _LENGTHS if each <= longest), default=0)
+        period = len(self._tokens) - end  # past its end, the sequence is taken to repeat itself
+        return [self._tokens[end + index % period] for index in range(length)]
 
-    def learn(self, accepted: int, proposed: int, *, read_again: int = 0) -> None:
-        """Take note of how many tokens of a draft were right, and how many were read twice."""
-        if read_again > 1 or 2 * accepted < proposed:
-            self._length = _SHORTEST
-            self._wait, self._pause = self._pause, min(_LONGEST_PAUSE, 2 * self._pause)
-        elif accepted == proposed > 0:
-            self._length = min(_LONGEST, 2 * self._length + 1)
+    def learn(self, accepted: int, proposed: int) -> None:
+        """Take note of how many tokens of a draft were right."""
+        if proposed == 0:
+            return
+        if accepted == proposed:
+            self._length = min(len(_LENGTHS) - 1, self._length + 1)
+        elif 2 * accepted < proposed:
+            self._length = _FIRST
+        if accepted > 0:
             self._pause = 1
+        else:
+            self._wait, self._pause = self._pause, min(_LONGEST_PAUSE, 2 * self._pause)

@@ -26,6 +26,7 @@ _LEVELS = {
 }
 # ONNX Runtime's CPU kernel for it is about nine times slower than Add + LayerNormalization.
 _SLOW_FUSIONS = ["SkipLayerNormFusion", "EmbedLayerNormFusion"]
+_SPIN_US = "2000"  # longer than the gap between two tokens
 _DTYPES: dict[str, npt.DTypeLike] = {
     "tensor(float)": np.float32,
     "tensor(float16)": np.float16,
@@ -38,8 +39,8 @@ _DTYPES: dict[str, npt.DTypeLike] = {
 class Session:
     """An ONNX Runtime session on the CPU provider.
 
-    The first session with several threads that may spin makes the process's one pool, which all
-    later ones share, whatever their threads. Until then each has its own, asleep between products.
+    The first session with several shared threads makes the process's one pool, which all later ones
+    use, whatever their threads. Until then each has threads of its own.
 
     Raises:
         BundleError: the graph cannot be loaded; the message names the file.
@@ -207,7 +208,7 @@ class _Pool:
     def give(self, options: ort.SessionOptions, resources: Resources) -> None:
         """Let a session use it, or compute with threads of its own as long as there is none."""
         with self._lock:
-            if not self._exists and resources.threads > 1 and resources.spinning:
+            if not self._exists and resources.shared and resources.threads > 1:
                 ort.set_global_thread_pool_sizes(resources.threads, 1)
                 self._exists = True
             if self._exists:  # ONNX Runtime then refuses sessions with threads of their own
@@ -215,7 +216,10 @@ class _Pool:
                 return
         options.intra_op_num_threads = resources.threads
         options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.add_session_config_entry(
+            "session.intra_op.allow_spinning", str(int(resources.spinning))
+        )
+        options.add_session_config_entry("session.intra_op.spin_duration_us", _SPIN_US)
 
 
 _POOL = _Pool()

@@ -25,7 +25,7 @@ from edge_runtime.tasks.signature import (
 
 Floats = npt.NDArray[np.float32]
 
-BATCH_TOKENS = 512  # micro-batches of about this size have the best throughput
+_BATCH_TOKENS = 512  # micro-batches of about this size have the best throughput
 
 
 @dataclass(frozen=True)
@@ -88,11 +88,7 @@ class Encoder:
             BundleError: the graph fails, or gives what is not a number.
         """
         windows = self.tokenizer.windows(texts)
-        outputs: list[dict[str, Floats]] = [{} for _ in windows]
-        for batch in _batches(windows):
-            found = self.run([windows[i] for i in batch], heads)
-            for index, values in zip(batch, found, strict=True):
-                outputs[index] = values
+        outputs = self.run(windows, heads)
         encodings = [
             Encoding(text, [], {name: [] for name in self._named(heads)}) for text in texts
         ]
@@ -106,40 +102,41 @@ class Encoder:
     def run(
         self, windows: Sequence[Window], heads: Collection[str] | None = None
     ) -> list[dict[str, Floats]]:
-        """Return the outputs of these heads, None for all, for windows that run together.
+        """Return the outputs of these heads, None for all, for each window, in micro-batches.
 
         Raises:
             BundleError: the graph fails, or gives what is not a number.
         """
-        if "attention_mask" in self._dtypes:
-            return self._run(windows, self._named(heads))
-        # padding would be read as text
+        named = self._named(heads)
+        if len(windows) == 1:
+            return self._together(windows, named)
         outputs: list[dict[str, Floats]] = [{} for _ in windows]
-        for length in {len(window.ids) for window in windows}:
-            rows = [row for row, window in enumerate(windows) if len(window.ids) == length]
-            found = self._run([windows[row] for row in rows], self._named(heads))
-            for row, values in zip(rows, found, strict=True):
-                outputs[row] = values
+        for batch in _batches(windows, padded="attention_mask" in self._dtypes):
+            found = self._together([windows[i] for i in batch], named)
+            for index, values in zip(batch, found, strict=True):
+                outputs[index] = values
         return outputs
 
     def _named(self, heads: Collection[str] | None) -> dict[str, Head]:
         every = self.bundle.manifest.heads
         return every if heads is None else {name: every[name] for name in heads}
 
-    def _run(self, windows: Sequence[Window], heads: dict[str, Head]) -> list[dict[str, Floats]]:
+    def _together(
+        self, windows: Sequence[Window], heads: dict[str, Head]
+    ) -> list[dict[str, Floats]]:
+        """Return the outputs of one micro-batch."""
         feeds = _feeds(windows, self.tokenizer.pad_id)
-        shape = feeds["input_ids"].shape
+        texts, tokens = feeds["input_ids"].shape
+        path = self._session.path
         values = self._session.run(
             {name: feeds[name].astype(kind, copy=False) for name, kind in self._dtypes.items()},
             [output for head in heads.values() for output in outputs_of(head)],
         )
-        path = self._session.path
-        for name, head in heads.items():
-            for output in outputs_of(head):
-                check_output(path, name, head, output, values[output], (shape[0], shape[1]))
         outputs: list[dict[str, Floats]] = [{} for _ in windows]
         for name, head in heads.items():
             of_head = [values[output] for output in outputs_of(head)]
+            for output, value in zip(outputs_of(head), of_head, strict=True):
+                check_output(path, name, head, output, value, (texts, tokens))
             for row, window in enumerate(windows):
                 found = _of_window(head, [value[row] for value in of_head], len(window.ids))
                 check_numbers(path, name, head, found)
@@ -174,11 +171,16 @@ def _of_window(head: Head, values: list[Array], length: int) -> Floats:
     return array
 
 
-def _batches(windows: Sequence[Window]) -> Iterator[list[int]]:
-    """Yield indices of windows of similar length, about ``BATCH_TOKENS`` padded tokens each."""
+def _batches(windows: Sequence[Window], *, padded: bool) -> Iterator[list[int]]:
+    """Yield indices of windows of similar length, about ``_BATCH_TOKENS`` padded tokens each.
+
+    Without padding, which a graph without a mask would read as text, they are of the same length.
+    """
     batch: list[int] = []
     for index in sorted(range(len(windows)), key=lambda i: len(windows[i].ids)):
-        if batch and (len(batch) + 1) * len(windows[index].ids) > BATCH_TOKENS:
+        length = len(windows[index].ids)
+        other = bool(batch) and not padded and length != len(windows[batch[0]].ids)
+        if other or (batch and (len(batch) + 1) * length > _BATCH_TOKENS):
             yield batch
             batch = []
         batch.append(index)

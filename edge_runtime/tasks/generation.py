@@ -102,8 +102,8 @@ class TextGenerator:
         sampling = options.sampling(self.config, recommended=answers)
         choice = Choice(self.config, sampling, ids, most, self._constraint(options))
         lookup = None
-        if options.prompt_lookup and self._can_draft and sampling.is_greedy:
-            lookup = PromptLookup(ids)
+        if self._can_draft and sampling.is_greedy:
+            lookup = PromptLookup(ids, reads_ahead=options.prompt_lookup)
         with self._turns.one():
             unread = self._unread(ids)
             output = TextOutput(
@@ -120,14 +120,23 @@ class TextGenerator:
             yield from output.pieces(tokens)
         yield output.last(limits)
 
-    def continuation(self, ids: Sequence[int], *, most: int, lookup: bool = False) -> Iterator[int]:
-        """Yield the most likely tokens that follow ``ids``, read anew."""
+    def continuation(
+        self, ids: Sequence[int], *, most: int, lookup: bool | None = None
+    ) -> Iterator[int]:
+        """Yield the most likely tokens that follow ``ids``, read anew.
+
+        With ``lookup`` several at a time where they repeat what stood before. Without, the same
+        one by one; with None one by one too, but where two tokens are as good as equally likely,
+        rounding may decide otherwise.
+        """
         with self._turns.one():
             self._decoder.reset()
             most = min(most, max(1, self.max_length - len(ids)))
             sampling = _PLAIN.sampling(self.config)
             choice = Choice(self.config, sampling, ids, most)
-            drafts = PromptLookup(ids) if lookup and self._can_draft else None
+            drafts = None
+            if lookup is not None and self._can_draft:
+                drafts = PromptLookup(ids, reads_ahead=lookup)
             yield from generate(self._decoder, ids, choice, lookup=drafts)
 
     def logits(self, ids: Sequence[int]) -> npt.NDArray[np.float32]:

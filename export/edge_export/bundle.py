@@ -8,9 +8,9 @@ from pathlib import Path
 
 import msgspec
 
-from edge_runtime.bundles.manifest import FILE_NAME, File, Manifest, write_manifest
+from edge_runtime.bundles.install import hashed_files
+from edge_runtime.bundles.manifest import FILE_NAME, Manifest, write_manifest
 from edge_runtime.bundles.store import Store
-from edge_runtime.bundles.verify import sha256
 from edge_runtime.errors import ConfigError
 
 _FILE_MODE = 0o644
@@ -32,7 +32,7 @@ def write_bundle(files: Path, manifest: Manifest, output: Path, *, force: bool =
         with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}-") as work:
             made = Path(work) / "bundle"
             shutil.copytree(files, made)
-            manifest = msgspec.structs.replace(manifest, files=_hashed(made))
+            manifest = msgspec.structs.replace(manifest, files=hashed_files(made))
             write_manifest(made, manifest)
             for path in made.rglob("*"):
                 path.chmod(_DIRECTORY_MODE if path.is_dir() else _FILE_MODE)
@@ -67,11 +67,3 @@ def _replace(output: Path, made: Path, aside: Path) -> None:
         if aside.exists() and not output.exists():
             aside.rename(output)
         raise
-
-
-def _hashed(directory: Path) -> list[File]:
-    return [
-        File(path.relative_to(directory).as_posix(), path.stat().st_size, sha256(path))
-        for path in sorted(directory.rglob("*"))
-        if path.is_file() and path.name != FILE_NAME
-    ]

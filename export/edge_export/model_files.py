@@ -5,17 +5,15 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from edge_runtime.bundles.json_file import read_json
 from edge_runtime.bundles.manifest import Pooling
-from edge_runtime.errors import BundleError, ConfigError, UnsupportedTaskError
+from edge_runtime.bundles.pooling import MODULES_FILE, POOLING_FILE, pooling_of
+from edge_runtime.errors import BundleError, ConfigError
 
 # the only names that transformers reads before it turns to pickled weights
 _SAFE = ("model.safetensors", "model.safetensors.index.json")
 _PICKLED_NAMES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 _PICKLED = (".bin", ".pt", ".pth", ".ckpt")
 _TOKENIZERS = {"tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "tokenizer.model"}
-# steps of sentence-transformers that the device does as well
-_MODULES = ("Transformer", "Pooling", "Normalize")
 
 
 def find_file(reference: str, name: str, revision: str | None) -> Path | None:
@@ -72,33 +70,13 @@ def declared_pooling(reference: str, revision: str | None) -> Pooling:
         UnsupportedTaskError: it pools otherwise, or adds a layer that the device does not run.
         ConfigError: a file that says so cannot be read.
     """
-    modules = find_file(reference, "modules.json", revision)
-    if modules is not None:
-        text = modules.read_text(encoding="utf-8")
-        kinds = {kind.rsplit(".", 1)[-1] for kind in re.findall(r'"type"\s*:\s*"([^"]+)"', text)}
-        if extra := sorted(kinds - set(_MODULES)):
-            raise UnsupportedTaskError(
-                f"{reference} adds {', '.join(extra)} after the encoder, which does not run here"
-            )
-    path = find_file(reference, "1_Pooling/config.json", revision)
-    if path is None:
-        return "mean"
+    modules, declared = (
+        find_file(reference, name, revision) for name in (MODULES_FILE, POOLING_FILE)
+    )
     try:
-        declared = read_json(path)
+        return pooling_of(reference, modules, declared)
     except BundleError as exc:
         raise ConfigError(str(exc)) from exc
-    modes = {
-        key.removeprefix("pooling_mode_")
-        for key, value in declared.items()
-        if key.startswith("pooling_mode_") and value is True
-    }
-    if modes == {"cls_token"}:
-        return "cls"
-    if modes == {"mean_tokens"}:
-        return "mean"
-    raise UnsupportedTaskError(
-        f"{reference} pools by {', '.join(sorted(modes)) or 'nothing'}; mean and cls run here"
-    )
 
 
 def declared_licence(reference: str, revision: str | None) -> str | None:

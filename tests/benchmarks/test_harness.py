@@ -151,11 +151,11 @@ def test_a_goal_is_judged_by_rounds_that_both_ran(
     limit: float,
     is_met: bool,  # noqa: FBT001
 ) -> None:
-    samples = [_sample("a", n, 1.0 * n) for n in (1, 2, 3)]
-    samples += [_sample("b", n, 2.0 * n) for n in (2, 3, 4)]
+    samples = [_sample("a", n, 1.0 * n) for n in range(1, 8)]
+    samples += [_sample("b", n, 2.0 * n) for n in range(2, 9)]
     (verdict,) = judge([Goal("a", "b", "g", "c", "p", "wall", limit, quantity)], Runs(samples))
     assert verdict.ratio is not None
-    assert verdict.ratio.pairs == 2
+    assert verdict.ratio.pairs == 6
     assert verdict.is_met is is_met
     assert verdict.is_certain
 
@@ -192,6 +192,13 @@ def test_other_work_is_seen_while_contestants_wait() -> None:
 
 def test_where_the_system_does_not_say_nothing_is_busy(tmp_path: Path) -> None:
     assert busy_cores(0, tmp_path / "stat") == 0
+
+
+def test_a_few_pairs_are_never_certain() -> None:
+    samples = [_sample(name, n, seconds) for name, seconds in (("a", 1), ("b", 2)) for n in (1, 2)]
+    (verdict,) = judge([Goal("a", "b", "g", "c", "p", "wall", 1.5)], Runs(samples))
+    assert verdict.is_met
+    assert not verdict.is_certain
 
 
 def test_without_a_side_nothing_is_decided() -> None:

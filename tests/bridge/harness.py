@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -52,8 +52,12 @@ class Echo:
 
     def __init__(self) -> None:
         self.begun: list[Request] = []
+        self.expected: list[list[str]] = []
         self.hold = threading.Event()
         self.go = threading.Event()
+
+    def expect(self, requests: Sequence[Request]) -> None:
+        self.expected.append([request.text for request in requests])
 
     def begin(self, request: Request) -> Answer | Pending:
         self.begun.append(request)

@@ -193,6 +193,20 @@ def test_many_requests_are_answered_each_once(app: App) -> None:
         assert answer_in(message).result == {"text": sent[message.correlation]}
 
 
+def test_the_handler_is_told_of_requests_that_wait_while_it_works(app: App, handler: Echo) -> None:
+    handler.hold.set()
+    app.send("first")
+    until(lambda: handler.begun)
+    texts = [f"text {number}" for number in range(6)]
+    sent = [app.send(text) for text in texts]
+    # the answer to a request behind them shows that the node has seen them
+    app.ask("refused", "nonsense")
+    handler.go.set()
+    app.wait(lambda m: m.correlation in sent, number=len(sent))
+    assert [request.text for request in handler.begun] == ["first", *texts]
+    assert handler.expected == [texts]
+
+
 def test_mqtt_3_1_1_works_with_id_and_reply_to(
     mosquitto: Broker, name: str, tmp_path: Path
 ) -> None:

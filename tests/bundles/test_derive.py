@@ -110,7 +110,7 @@ def test_pooling_and_length_are_those_of_sentence_transformers(
 def test_a_vector_that_the_graph_pools_is_taken_as_it_is(tmp_path: Path) -> None:
     graph = tiny.graph(["input_ids"], ["token_embeddings", "sentence_embedding"])
     path = tiny.write(tmp_path, {"architectures": ["BertModel"]}, {
-        "model.onnx": graph, "1_Pooling/config.json": {"pooling_mode_lasttoken": True}
+        "model.onnx": graph, "1_Pooling/config.json": {"pooling_mode_weighted": True}
     })  # fmt: skip
     head = derive_manifest(path).heads["embedding"]
     assert (head.output, head.pooling) == ("sentence_embedding", "none")
@@ -135,8 +135,11 @@ def test_a_vector_that_the_graph_pools_is_taken_as_it_is(tmp_path: Path) -> None
         ),
         (
             {"architectures": ["BertModel"]},
-            {"model.onnx": tiny.VECTORS, "1_Pooling/config.json": {"pooling_mode_lasttoken": True}},
-            "pools by lasttoken",
+            {
+                "model.onnx": tiny.VECTORS,
+                "1_Pooling/config.json": {"pooling_mode_weighted": True},
+            },
+            "pools by weighted",
         ),
         (
             {"architectures": ["BertModel"]},

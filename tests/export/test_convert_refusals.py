@@ -151,7 +151,11 @@ def test_broken_files_are_one_line_and_nothing_is_written(
 @pytest.mark.parametrize(
     ("file", "content", "says"),
     [
-        ("1_Pooling/config.json", {"pooling_mode_max_tokens": True}, "max_tokens"),
+        (
+            "1_Pooling/config.json",
+            {"pooling_mode_weighted": True},
+            "weighted",
+        ),
         ("modules.json", [{"type": "sentence_transformers.models.Dense"}], "Dense"),
     ],
 )

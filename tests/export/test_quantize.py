@@ -87,7 +87,7 @@ def _logits(bundle: Bundle) -> list[Any]:
     outputs = []
     for sample in _samples(1):
         decoder.reset()
-        outputs.append(decoder.forward(sample.window.ids.tolist(), keep=32))
+        outputs.append(decoder.forward(sample.window.ids.tolist(), keep=32).copy())
     return outputs
 
 

@@ -21,8 +21,8 @@ def embedding(encoder):
 bundle = Store(None).open("assistant")
 made, threads = [], []
 for text in sys.argv[1:]:
-    number, spinning = int(text[0]), text[1:] != "s"
-    made.append(Encoder(bundle, Resources(threads=number, spinning=spinning)))
+    number, shared = int(text[0]), text[1:] != "own"
+    made.append(Encoder(bundle, Resources(threads=number, shared=shared)))
     threads.append(count())
 assert all(abs(embedding(each) - embedding(made[0])).max() < 1e-4 for each in made)
 print(*[each - threads[0] for each in threads])
@@ -34,8 +34,8 @@ print(*[each - threads[0] for each in threads])
     [
         (["1", "2", "2"], "0 1 1"),
         (["3", "3", "2"], "0 0 0"),
-        (["2", "1", "2s"], "0 0 0"),
-        (["1", "2s", "2s"], "0 1 2"),
+        (["2", "1", "2own"], "0 0 0"),
+        (["1", "2own", "2own"], "0 1 2"),
     ],
 )
 def test_bundles_share_one_pool_of_threads(wanted: list[str], more: str) -> None:

@@ -37,13 +37,17 @@ def prepare(settings: Mapping[str, Any]) -> None:
 
 def load(settings: Mapping[str, Any]) -> Decoder:
     """Open a bundle; with ``lookup`` in the settings the text so far proposes what comes next."""
-    return Decoder(settings["model"], settings["threads"], lookup=settings.get("lookup", False))
+    return Decoder(settings["model"], settings["threads"], lookup=settings.get("lookup"))
 
 
 class Decoder:
-    """A generator as the command line makes it."""
+    """A generator as the command line makes it.
 
-    def __init__(self, directory: str, threads: int, *, lookup: bool) -> None:
+    Without ``lookup`` plain decoding is timed; what was made is then that of lookup without reading
+    ahead, if it is False, for which two equally likely tokens are not left to rounding.
+    """
+
+    def __init__(self, directory: str, threads: int, *, lookup: bool | None) -> None:
         bundle = Store(None).open(directory)
         self._generator = TextGenerator(bundle, resources=Resources(threads=threads))
         self._lookup = lookup
@@ -53,12 +57,14 @@ class Decoder:
         ids: Sequence[int] = case["ids"]
         tokens: int = case["tokens"]
         stopwatch = Stopwatch()
-        steps = iter(self._generator.continuation(ids, most=tokens + 1, lookup=self._lookup))
+        steps = self._generator.continuation(ids, most=tokens + 1, lookup=self._lookup or None)
         made = [next(steps)]
         answer: dict[str, Timing | object] = {"prefill": stopwatch.lap(len(ids))}
         made += steps
         if len(made) > 1:
             answer["decode"] = stopwatch.lap(len(made) - 1)
+        if self._lookup is False:
+            made = list(self._generator.continuation(ids, most=tokens + 1, lookup=False))
         return {**answer, "made": made}
 
     def close(self) -> None:

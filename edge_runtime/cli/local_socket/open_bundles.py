@@ -71,7 +71,7 @@ class OpenBundles:
         return found
 
     def _load(self, reference: str, found: Bundle) -> Assistant:
-        resources = self._settings.resources()
+        resources = self._settings.resources(shared=True)
         size_mb = sum(file.size_bytes for file in found.manifest.files) / 1e6
         self._other = None
         if resources.memory_mb and (resident_mb() or 0.0) + size_mb > resources.memory_mb:

@@ -16,6 +16,7 @@ from edge_runtime.bundles.manifest import Head
 from edge_runtime.bundles.store import Bundle
 from edge_runtime.tasks.encoder import Encoder
 from edge_runtime.tasks.generation import TextGenerator
+from edge_runtime.tasks.pooling import pooled, unit
 from edge_runtime.tasks.seq2seq import TextToText
 
 Floats = npt.NDArray[np.float32]
@@ -95,5 +96,4 @@ def of_head(head: Head, value: Floats) -> Floats:
     """Return what the device makes of an output: an embedding is pooled, with length 1."""
     if head.pooling == "none":
         return value
-    vector = value[0] if head.pooling == "cls" else value.mean(axis=0)
-    return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-12), dtype=np.float32)
+    return unit(pooled(value, head.pooling))

@@ -10,7 +10,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from edge_export.graphs.builder import CONTRIB, Array, GraphBuilder
-from edge_runtime.bundles.manifest import MASK_FREE_TOKENS, Task
+from edge_runtime.bundles.manifest import Task
 from edge_runtime.errors import UnsupportedTaskError
 
 IDS = "input_ids"
@@ -18,6 +18,8 @@ MASK = "attention_mask"
 TYPES = "token_type_ids"
 
 Config = Mapping[str, Any]
+
+MASK_FREE_TOKENS = 64  # from so many tokens on, no mask where all are real
 
 _GELU = ("Gelu", CONTRIB)
 _TANH_GELU = ("FastGelu", CONTRIB)

@@ -12,11 +12,13 @@ from edge_runtime.errors import ExpiredError, UnavailableError
 from edge_runtime.messages import Answer, Escalation, Reply, Request
 
 Escalate = Callable[[Escalation, float], Reply]
-"""Asks a large model: takes the escalation and the longest wait in seconds."""
+"""Asks a large model: takes the escalation and the longest wait in seconds.
+
+Raises UnavailableError when nobody can be asked, ExpiredError when the wait is over."""
 
 
-def ask(assistant: Assistant, request: Request, escalate: Escalate | None) -> Answer:
-    """Return the final answer; without ``escalate``, or without a link, as the policy says.
+def ask(assistant: Assistant, request: Request, escalate: Escalate) -> Answer:
+    """Return the final answer; where nobody can be asked, as the policy says.
 
     Raises:
         BadRequestError: the task is unknown, or the text is empty or not valid Unicode.
@@ -26,8 +28,6 @@ def ask(assistant: Assistant, request: Request, escalate: Escalate | None) -> An
     begun = assistant.begin(request)
     if isinstance(begun, Answer):
         return begun
-    if escalate is None:
-        return _alone(begun, "no --broker and no --llm given")
     try:
         return assistant.finish(begun, escalate(begun.escalation, begun.deadline_ms / 1e3))
     except UnavailableError as exc:

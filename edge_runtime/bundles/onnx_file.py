@@ -21,6 +21,9 @@ _BITS = {
 FLOAT16 = {10, 16}  # and bfloat16
 FLOAT32 = 1
 
+# operators whose scales are of the whole input
+_OF_THE_WHOLE = {"DynamicQuantizeLinear", "DynamicQuantizeMatMul"}
+
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _Bytes = mmap.mmap | bytes
 _Field = tuple[int, int, int]  # number; begin and end, or the value and -1
@@ -70,6 +73,11 @@ class OnnxFile:
     def operators(self) -> set[str]:
         """Names of the operators, whatever their domain."""
         return {node.operator for node in self.nodes}
+
+    @property
+    def reads_independently(self) -> bool:
+        """Whether no token's result depends on what else is read with it, scales included."""
+        return not self.operators & _OF_THE_WHOLE
 
     @property
     def data_files(self) -> list[str]:

@@ -89,7 +89,7 @@ class Questions:
 
     commands = "/exit              leave, as does Ctrl-D"
 
-    def __init__(self, assistant: Assistant, escalate: Escalate | None, *, as_json: bool) -> None:
+    def __init__(self, assistant: Assistant, escalate: Escalate, *, as_json: bool) -> None:
         self._assistant = assistant
         self._escalate = escalate
         self._as_json = as_json

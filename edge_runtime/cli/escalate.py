@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_runtime.cli.local_socket.call import current_call
+from edge_runtime.errors import UnavailableError
+from edge_runtime.messages import Escalation, Reply
 from edge_runtime.settings import Settings
 
 if TYPE_CHECKING:
@@ -14,8 +16,8 @@ if TYPE_CHECKING:
     from edge_runtime.bridge.broker import BrokerSettings
 
 
-def escalation_route(settings: Settings) -> Escalate | None:
-    """Return how to ask: straight to ``--llm``, else through the broker, else None.
+def escalation_route(settings: Settings) -> Escalate:
+    """Return how to ask: straight to ``--llm``, else through the broker, else not at all.
 
     In a node it is the node's own way. The returned function takes the escalation and the seconds
     to wait at most.
@@ -25,11 +27,15 @@ def escalation_route(settings: Settings) -> Escalate | None:
     """
     if (call := current_call()) is not None:
         return call.host.escalation_route(call.is_cancelled)
-    return direct_route(settings)
+    return direct_route(settings) or _nobody
+
+
+def _nobody(_escalation: Escalation, _timeout_s: float) -> Reply:
+    raise UnavailableError("no --broker and no --llm given")
 
 
 def direct_route(settings: Settings) -> Escalate | None:
-    """Return how this process asks by itself.
+    """Return how this process asks by itself, None where no setting says how.
 
     Raises:
         ConfigError: the settings of the endpoint or the broker are wrong.

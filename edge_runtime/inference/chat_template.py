@@ -95,20 +95,10 @@ class ChatTemplate:
         Raises:
             BundleError: a file is broken.
         """
-        config = _object(directory / _CONFIG)
-        found: object = None
-        source = directory / _FILE
-        if source.is_file():
-            try:
-                found = source.read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as exc:
-                raise BundleError(f"{source} cannot be read: {exc}") from exc
-        for name in (_JSON_FILE, _CONFIG):
-            if not found:
-                source = directory / name
-                found = _object(source).get("chat_template")
+        found, source = _find(directory)
         if not found:
             return None
+        config = _object(directory / _CONFIG)
         tokens = {**_object(directory / _TOKENS), **{k: v for k, v in config.items() if v}}
         return cls(_named(found, source), _special_tokens(tokens), source=str(source))
 
@@ -149,6 +139,31 @@ class ChatTemplate:
         except Exception as exc:  # whatever a template can make Python raise
             reason = str(exc) or type(exc).__name__
             raise BundleError(f"{self._source} fails on these messages: {reason}") from exc
+
+
+def has_template(directory: Path) -> bool:
+    """Whether a model directory has a chat template; it is not compiled.
+
+    Raises:
+        BundleError: a file is broken.
+    """
+    return bool(_find(directory)[0])
+
+
+def _find(directory: Path) -> tuple[object, Path]:
+    """Return the template or the templates as they are written, and the file that has them."""
+    source = directory / _FILE
+    if source.is_file():
+        try:
+            found: object = source.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as exc:
+            raise BundleError(f"{source} cannot be read: {exc}") from exc
+        if found:
+            return found, source
+    for name in (_JSON_FILE, _CONFIG):
+        if found := _object(directory / name).get("chat_template"):
+            return found, directory / name
+    return None, source
 
 
 def _plain(message: Message) -> dict[str, Any]:

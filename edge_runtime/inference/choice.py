@@ -3,31 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from edge_runtime.inference.constraint import Constraint
 from edge_runtime.inference.generation_config import GenerationConfig
 from edge_runtime.inference.penalties import Penalties
 from edge_runtime.inference.sampling import Sampling, make_sampler
 
 Floats = npt.NDArray[np.float32]
-
-
-class Grammar(Protocol):
-    """What constrains the output."""
-
-    is_finished: bool
-
-    def apply(self, logits: Floats) -> None:
-        """Rule out in place what the grammar does not allow next."""
-
-    def accept(self, token: int) -> None:
-        """Go on with a token."""
-
-    def forced(self) -> list[int]:
-        """Return the tokens that have to come next, if there is no choice."""
 
 
 class Choice:
@@ -43,13 +28,13 @@ class Choice:
         sampling: Sampling,
         prompt: Sequence[int],
         most: int,
-        grammar: Grammar | None = None,
+        constraint: Constraint | None = None,
         output: Sequence[int] = (),
     ) -> None:
         self._config = config
         self._penalties = Penalties(sampling, prompt)
         self._sample = make_sampler(sampling)
-        self._grammar = grammar
+        self._constraint = constraint
         self._tokens = list(prompt)
         self._prompt_length = len(prompt)
         self._least = max(config.min_length - len(prompt), config.min_new_tokens)
@@ -71,7 +56,7 @@ class Choice:
     def is_finished(self) -> bool:
         """True when nothing more may come."""
         ended = self.count > 0 and self._tokens[-1] in self._config.eos
-        finished = self._grammar is not None and self._grammar.is_finished
+        finished = self._constraint is not None and self._constraint.is_finished
         return ended or finished or self.count >= self._most
 
     def rule_out(self, logits: Floats) -> None:
@@ -89,8 +74,8 @@ class Choice:
         if forced is not None:
             logits[:] = -np.inf
             logits[forced] = 0.0
-        if self._grammar is not None:
-            self._grammar.apply(logits)
+        if self._constraint is not None:
+            self._constraint.apply(logits)
 
     def take(self, logits: Floats) -> int:
         """Choose a token of logits that the rules were applied to.
@@ -104,7 +89,7 @@ class Choice:
 
     def forced(self) -> list[int]:
         """Take and return the tokens that the grammar leaves no choice about."""
-        tokens = [] if self._grammar is None else self._grammar.forced()
+        tokens = [] if self._constraint is None else self._constraint.forced()
         tokens = tokens[: self.left]
         for token in tokens:
             self._add(token)
@@ -113,8 +98,8 @@ class Choice:
     def _add(self, token: int) -> None:
         self._tokens.append(token)
         self._penalties.add(token)
-        if self._grammar is not None:
-            self._grammar.accept(token)
+        if self._constraint is not None:
+            self._constraint.accept(token)
 
     def _forced(self) -> int | None:
         if self.count == 0 and self._config.first is not None:

@@ -103,19 +103,9 @@ class Constraint:
         self._check()
         self.is_finished = self._matcher.is_stopped()
 
-    def drop(self, count: int) -> None:
-        """Take back the last ``count`` tokens."""
-        self._matcher.rollback(count)
-        self._check()
-        self.is_finished = self._matcher.is_stopped()
-
     def forced(self) -> list[int]:
         """Return the tokens that have to come next; they still have to be accepted."""
         return list(self._matcher.compute_ff_tokens())
-
-    def validate(self, tokens: Sequence[int]) -> int:
-        """Return how many of these tokens could be accepted one after the other."""
-        return int(self._matcher.validate_tokens(list(tokens)))
 
     def _check(self) -> None:
         if self._matcher.is_error():

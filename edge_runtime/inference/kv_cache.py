@@ -97,10 +97,7 @@ class SharedCache:
 
 
 class GrowingCache:
-    """Each run makes new, longer buffers; those of the encoder's side stay as the first made them.
-
-    ``given`` are inputs of the encoder's side that are known before the first run.
-    """
+    """Each run makes new, longer buffers; the encoder's side stays as the first made it."""
 
     def __init__(self, session: Session, names: Sequence[str]) -> None:
         self._session = session

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from edge_runtime.inference.sampling import Floats, Sampling
 
 _NEUTRAL = Sampling()
-_Number = TypeVar("_Number", np.int64, np.float32, np.bool_)
+_Number = TypeVar("_Number", np.int64, np.float32)
 
 
 class Penalties:
@@ -35,15 +35,12 @@ class Penalties:
         self._places: dict[int, int] = {token: n for n, token in enumerate(dict.fromkeys(prompt))}
         self._count = len(self._places)
         self._ids = np.fromiter(self._places, dtype=np.int64, count=self._count)
-        self._in_prompt = np.ones(self._count, dtype=np.bool_)
         self._made = np.zeros(self._count, dtype=np.float32)
-        self._output: list[int] = []
 
     def add(self, token: int) -> None:
         """Note a token of the output."""
         if self.is_neutral:
             return
-        self._output.append(token)
         place = self._places.setdefault(token, self._count)
         if place == self._count:
             self._count += 1
@@ -51,20 +48,13 @@ class Penalties:
             self._ids[place] = token
         self._made[place] += 1
 
-    def drop(self, count: int) -> None:
-        """Take back the last ``count`` tokens of the output."""
-        for _ in range(min(count, len(self._output))):
-            self._made[self._places[self._output.pop()]] -= 1
-
     def apply(self, logits: Floats) -> None:
         """Change logits ``[vocabulary]`` in place."""
         if self.is_neutral:
             return
         ids, made = self._ids[: self._count], self._made[: self._count]
         values: npt.NDArray[np.float32] = logits[ids]
-        seen = self._in_prompt[: self._count] | (made > 0)
-        repeated = np.where(values < 0, values * self._repetition, values / self._repetition)
-        values = np.where(seen, repeated, values)
+        values = np.where(values < 0, values * self._repetition, values / self._repetition)
         values -= self._frequency * made
         values -= self._presence * (made > 0)
         logits[ids] = values
@@ -73,7 +63,6 @@ class Penalties:
         if self._count > len(self._ids):
             size = max(64, 2 * self._count)
             self._ids = _longer(self._ids, size)
-            self._in_prompt = _longer(self._in_prompt, size)
             self._made = _longer(self._made, size)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from edge_runtime.errors import BadRequestError, UnsupportedTaskError
-from edge_runtime.inference.chat_template import ChatTemplate, Message
+from edge_runtime.inference.chat_template import ChatTemplate, Message, has_template
 from edge_runtime.tasks.generation import TextGenerator
 from edge_runtime.tasks.generation_options import GenerationOptions
 from edge_runtime.tasks.text_output import Limits, Piece
@@ -35,13 +36,18 @@ class Chat:
 
     def __init__(self, generator: TextGenerator) -> None:
         self._generator = generator
-        template = ChatTemplate.read(generator.bundle.path)
-        if template is None:
+        if not has_template(generator.bundle.path):
             raise UnsupportedTaskError(
                 f"bundle {generator.bundle.manifest.name!r} has no chat template, so it was not "
                 "trained to chat; use generate, or an instruct model"
             )
-        self._template = template
+
+    @functools.cached_property
+    def _template(self) -> ChatTemplate:
+        """The template, compiled when somebody chats: that takes 100 ms."""
+        template = ChatTemplate.read(self._generator.bundle.path)
+        assert template is not None, "there was one when the bundle was opened"  # noqa: S101
+        return template
 
     def stream(
         self,

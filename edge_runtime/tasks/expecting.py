@@ -9,9 +9,6 @@ from edge_runtime.bundles.store import Bundle
 from edge_runtime.inference.resources import Resources
 from edge_runtime.tasks.encoder import Encoder, Encoding
 
-# their scales are of the whole input, so what is read of a text depends on those beside it
-_OF_THE_WHOLE = {"DynamicQuantizeLinear", "DynamicQuantizeMatMul"}
-
 
 class ExpectingEncoder(Encoder):
     """An encoder that may be told which texts come next; threads may share it.
@@ -48,5 +45,5 @@ class ExpectingEncoder(Encoder):
         """Whether no result depends on its neighbours; looked up when it first matters."""
         if self._batches is None:
             graph = read_onnx(self.bundle.path / self.bundle.manifest.graph.file)
-            self._batches = not graph.operators & _OF_THE_WHOLE
+            self._batches = graph.reads_independently
         return self._batches

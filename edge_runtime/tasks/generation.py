@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from edge_runtime.bundles.onnx_file import read_onnx
 from edge_runtime.bundles.store import Bundle
 from edge_runtime.errors import BadRequestError
 from edge_runtime.inference.choice import Choice
@@ -55,8 +56,8 @@ class TextGenerator:
         ]
         self._decoder = Decoder(sessions[0], graph.kv_cache, self.max_length, *sessions[1:])
         # read several at once, tokens must be what they would be one by one
-        is_dynamic = any("dynamic" in how for how in manifest.quantization.values())
-        self._can_draft = graph.kv_cache == "shared" and not is_dynamic
+        is_rewound = graph.kv_cache == "shared"
+        self._can_draft = is_rewound and read_onnx(bundle.path / graph.file).reads_independently
         self._turns = Turns()
 
     @property

@@ -213,25 +213,6 @@ def test_presence_and_frequency_count_the_output_alone(
     assert logits.tolist() == [0.25 * count - 0.5 * (count > 0) for count in counts]
 
 
-@given(TOKENS, TOKENS, TOKENS)
-def test_tokens_that_are_taken_back_leave_no_trace(
-    prompt: list[int], output: list[int], drafted: list[int]
-) -> None:
-    sampling = Sampling(repetition_penalty=1.3, presence_penalty=0.3, frequency_penalty=0.1)
-    logits = _logits(0, 30, 3.0)
-    expected = logits.copy()
-    straight, around = Penalties(sampling, prompt), Penalties(sampling, prompt)
-    for token in output:
-        straight.add(token)
-        around.add(token)
-    for token in drafted:
-        around.add(token)
-    around.drop(len(drafted))
-    straight.apply(expected)
-    around.apply(logits)
-    assert logits.tolist() == expected.tolist()
-
-
 def test_neutral_penalties_say_so_and_change_nothing() -> None:
     penalties = Penalties(Sampling(temperature=0.7, top_k=5), [1, 2])
     penalties.add(3)

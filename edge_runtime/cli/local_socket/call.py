@@ -23,7 +23,7 @@ class Host(Protocol):
     def assistant(self, bundle: str | None, directory: Path) -> Assistant:
         """Return the assistant with a bundle; raises DeclinedError."""
 
-    def escalation_route(self, is_cancelled: Callable[[], bool]) -> Escalate | None:
+    def escalation_route(self, is_cancelled: Callable[[], bool]) -> Escalate:
         """Return how the node asks a large model."""
 
 

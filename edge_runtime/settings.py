@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import msgspec
 
+from edge_runtime.assistant.commands.names import Home
 from edge_runtime.errors import ConfigError
 from edge_runtime.places import config_files, default_state_directory
 from edge_runtime.routing.policy import OwnerPolicy
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from edge_runtime.inference.resources import Resources
 
 _PREFIX = "EDGE_"
+_TABLES = ("home", "policy")  # each key of these is taken from the first source that has it
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -48,6 +50,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     llm_url: str | None = None
     llm_model: str | None = None
     llm_key_file: str | None = None
+    commands_topic: str | None = None
+    home: Home = Home()
     policy: OwnerPolicy = OwnerPolicy()
 
     @property
@@ -127,15 +131,16 @@ def load_settings(environment: Mapping[str, str] | None = None, **options: objec
     """
     env = os.environ if environment is None else environment
     merged: dict[str, Any] = {}
-    policy: dict[str, Any] = {}
+    tables: dict[str, dict[str, Any]] = {name: {} for name in _TABLES}
     for source, values in reversed(list(_sources(env, options))):
         try:
             msgspec.convert(values, Settings, strict=source != "environment")
         except msgspec.ValidationError as exc:
             raise ConfigError(f"{source}: {exc}") from exc
         merged.update(values)
-        policy.update(merged.pop("policy", {}))
-    return msgspec.convert({**merged, "policy": policy}, Settings, strict=False)
+        for name, table in tables.items():
+            table.update(merged.pop(name, {}))
+    return msgspec.convert({**merged, **tables}, Settings, strict=False)
 
 
 def _sources(
@@ -160,7 +165,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     policy: dict[str, Any] = {}
     for key in Settings.__struct_fields__:
-        if (value := environment.get(_PREFIX + key.upper())) and key != "policy":
+        if (value := environment.get(_PREFIX + key.upper())) and key not in _TABLES:
             values[key] = value
     for key in OwnerPolicy.__struct_fields__:
         if value := environment.get(f"{_PREFIX}POLICY_{key.upper()}"):

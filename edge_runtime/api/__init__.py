@@ -53,7 +53,10 @@ def load(
     bundle = Store(settings.state_directory).open(os.fspath(reference))
     escalate, close = _route(llm)
     assistant = Assistant(
-        bundle, policy or settings.policy, resources=resources or settings.resources()
+        bundle,
+        policy or settings.policy,
+        resources=resources or settings.resources(),
+        home=settings.home,
     )
     return LoadedBundle(assistant, escalate, close)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 import edge_runtime
+from edge_runtime.assistant.commands.names import Home
 from edge_runtime.assistant.local import open_local
 from edge_runtime.assistant.pending import Pending
 from edge_runtime.assistant.reading import Reading, read
@@ -26,6 +28,7 @@ from edge_runtime.messages import (
     check_text,
 )
 from edge_runtime.routing.decision import Decision, decide
+from edge_runtime.routing.drift import Drift, DriftAlarm
 from edge_runtime.routing.policy import EffectivePolicy, OwnerPolicy, effective
 from edge_runtime.routing.redaction import Redacted, redact, restore
 from edge_runtime.tasks.expecting import ExpectingEncoder
@@ -41,6 +44,7 @@ _READ_TASKS = {"ask", "classify", "tag", "embed"}  # for which a text is read on
 class Assistant:
     """Answers requests with one bundle under the owner's policy; knows nothing of MQTT.
 
+    ``home`` holds the owner's names for devices and areas, which home commands are matched to.
     ``new_id`` makes the correlation of an escalation: 128 random bits as hex.
 
     Raises:
@@ -53,14 +57,18 @@ class Assistant:
         policy: OwnerPolicy | None = None,
         *,
         resources: Resources | None = None,
+        home: Home | None = None,
         new_id: Callable[[], str] = lambda: os.urandom(16).hex(),
     ) -> None:
         self.bundle = bundle
+        self._home = home
         self.policy = policy or OwnerPolicy()
         self._encoder = ExpectingEncoder(bundle, resources) if bundle.manifest.heads else None
         self.writer = None if bundle.manifest.heads else _writer(bundle, resources)
         self._local_tasks = {} if self._encoder is None else open_local(self._encoder)
         self._new_id = new_id
+        self._drift = _drift_alarm(bundle)
+        self._drifted: list[Drift] = []
         # `ask` needs to know what is meant; a bundle without such a head serves single tasks only
         ask = ("ask",) if "intent" in bundle.manifest.heads else ()
         written = () if self.writer is None else self.writer.tasks
@@ -125,6 +133,9 @@ class Assistant:
         assert self._encoder is not None, "only a bundle with heads knows ask"  # noqa: S101
         policy = effective(self.policy, request.policy)
         reading = read(self._encoder, request.text)
+        if self._drift is not None and reading.scope is not None:
+            alarm = self._drift.see(reading.scope)
+            self._drifted += [] if alarm is None else [alarm]
         decision = decide(
             reading.intent.label, reading.confidence, reading.head, reading.calibration, policy
         )
@@ -151,6 +162,11 @@ class Assistant:
             ms=msgspec.structs.replace(guess.ms, cloud=reply.cloud_ms),
         )
 
+    def facts(self) -> list[tuple[str, dict[str, Any]]]:
+        """Return what happened since the last call: kind and content, without anybody's text."""
+        drifted, self._drifted = self._drifted, []
+        return [("drift", dataclasses.asdict(each)) for each in drifted]
+
     def info(self) -> dict[str, Any]:
         """Return what the node says about itself on ``info``."""
         manifest = self.bundle.manifest
@@ -167,10 +183,16 @@ class Assistant:
         }  # fmt: skip
 
     def _local(self, request: Request, reading: Reading, decision: Decision) -> Answer:
+        result = reading.result()
+        command = reading.instruction(
+            request.text, _listening(request, self._home), self._home, sure=decision.sure
+        )
+        if command is not None:
+            result["command"] = msgspec.to_builtins(command)
         return Answer(
             id=request.id,
             task=request.task,
-            result=reading.result(),
+            result=result,
             confidence=round(reading.confidence, 4),
             guarantee=decision.guarantee,
             reason=decision.reasons,
@@ -198,6 +220,19 @@ class Assistant:
             when_offline=policy.when_offline,
             deadline_ms=policy.deadline_ms,
         )
+
+
+def _drift_alarm(bundle: Bundle) -> DriftAlarm | None:
+    calibration = bundle.manifest.calibration.get("intent")
+    if calibration is None or not calibration.scope_quantiles:
+        return None
+    return DriftAlarm(calibration.scope_quantiles)
+
+
+def _listening(request: Request, home: Home | None) -> dict[str, str]:
+    """Return the area where the request was heard, if it or the owner tells."""
+    area = request.options.get("area", None if home is None else home.area)
+    return {"area": area} if isinstance(area, str) and area else {}
 
 
 def _writer(bundle: Bundle, resources: Resources | None) -> Writer:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from edge_runtime.bundles.manifest import Calibration, Head
+from edge_runtime.assistant.commands.intents import is_home_intent
+from edge_runtime.assistant.commands.names import Home
+from edge_runtime.bundles.manifest import Calibration, Head, Manifest
 from edge_runtime.messages import Candidate, Context, Entity
-from edge_runtime.routing.confidence import confidence
+from edge_runtime.routing.confidence import confidence, features
 from edge_runtime.tasks.classification import Classification, classify
-from edge_runtime.tasks.encoder import Encoder, Encoding
+from edge_runtime.tasks.encoder import Encoder, Encoding, Floats
 from edge_runtime.tasks.tagging import tag
+
+if TYPE_CHECKING:
+    from edge_runtime.assistant.commands.command import Command
+
+_LIKELY = 0.5
+_SURE = 0.9  # confidence from which on a command counts where no threshold passed calibration
 
 
 @dataclass(frozen=True)
@@ -20,7 +29,10 @@ class Reading:
     """Intent and confidence; slots, sentiment and entities if the bundle has the heads.
 
     ``confidence`` is the probability that the intent is a right and sufficient answer: for a text
-    that is out of scope, that this is a mistake; for one that needs the large model, 0.
+    that is out of scope, that this is a mistake; for one that needs the large model, 0. ``target``
+    is what a home command is aimed at; ``command`` the label of that head, None where not sure.
+    ``scope`` is the feature ``scope_score`` of the calibration, None without one. ``home_intent``
+    is the home intent that says the same as ``intent``, where that is another label.
     """
 
     intent: Classification
@@ -30,6 +42,10 @@ class Reading:
     sentiment: Candidate | None
     entities: list[Entity]
     slots: list[Entity] | None = None
+    target: Candidate | None = None
+    command: str | None = None
+    scope: float | None = None
+    home_intent: str | None = None
 
     def result(self) -> dict[str, Any]:
         """Return the ``result`` of a local answer."""
@@ -43,6 +59,31 @@ class Reading:
         if self.sentiment is not None:
             result["sentiment"] = self.sentiment.label
         return result
+
+    def instruction(
+        self, text: str, context: Mapping[str, str], home: Home | None, *, sure: bool
+    ) -> Command | None:
+        """Return the command that the text gives, None if it gives none that is complete.
+
+        ``context`` may hold the ``area`` of the listening device; ``sure`` is whether the intent
+        stands: a home command is sure only if each of its slots is more likely than not, too.
+        """
+        intent, slots = self.home_intent or self.intent.label, self.slots or []
+        if self.command is None and not is_home_intent(intent):
+            return None
+        # their tables take milliseconds, which a text without a command need not wait for
+        from edge_runtime.assistant.commands.command import (  # noqa: PLC0415
+            assistant_instruction,
+            home_instruction,
+        )
+        from edge_runtime.assistant.commands.home import home_command  # noqa: PLC0415
+
+        if is_home_intent(intent):
+            target = self.target or Candidate("none", 1.0)
+            found = home_command(text, intent, slots, target.label, context, home)
+            likely = all(score > _LIKELY for score in (target.score, *(s.score for s in slots)))
+            return home_instruction(text, intent, found, sure=sure and likely)
+        return None if self.command is None else assistant_instruction(self.command, slots)
 
     def context(self, entities: list[Entity]) -> Context:
         """Return what goes to the large model with the text; ``entities`` are redacted."""
@@ -70,7 +111,23 @@ def read(encoder: Encoder, text: str) -> Reading:
         sentiment=_sentiment(manifest.heads.get("sentiment"), encoding),
         entities=_entities(manifest.heads.get("entities"), encoding),
         slots=_slots(manifest.heads.get("slots"), encoding),
+        target=_target(manifest.heads.get("target"), encoding),
+        command=_command(manifest, encoding),
+        scope=_scope(logits, head, calibration),
+        home_intent=_home_intent(logits, head, intent.label),
     )
+
+
+def _home_intent(logits: Floats, head: Head, label: str) -> str | None:
+    """Return the likeliest of the home intents that say the same as a label."""
+    finer = [name for name in head.same.get(label, []) if is_home_intent(name)]
+    return max(finer, key=lambda name: logits[head.labels.index(name)], default=None)
+
+
+def _scope(logits: Floats, head: Head, calibration: Calibration | None) -> float | None:
+    if calibration is None or calibration.scope_score is None:
+        return None
+    return float(features(logits, head)[calibration.scope_score])
 
 
 def _sentiment(head: Head | None, encoding: Encoding) -> Candidate | None:
@@ -85,3 +142,23 @@ def _entities(head: Head | None, encoding: Encoding) -> list[Entity]:
 
 def _slots(head: Head | None, encoding: Encoding) -> list[Entity] | None:
     return None if head is None else tag("slots", head, encoding)
+
+
+def _target(head: Head | None, encoding: Encoding) -> Candidate | None:
+    if head is None:
+        return None
+    return classify("target", head, encoding.mean("target")).candidates[0]
+
+
+def _command(manifest: Manifest, encoding: Encoding) -> str | None:
+    head = manifest.heads.get("command")
+    if head is None:
+        return None
+    logits = encoding.mean("command")
+    calibration = manifest.calibration.get("command")
+    threshold = _SURE
+    if calibration is not None and calibration.threshold is not None:
+        threshold = calibration.threshold
+    label = classify("command", head, logits).label
+    sure = confidence(logits, head, calibration) >= threshold and label != head.out_of_scope
+    return label if sure else None

@@ -28,5 +28,8 @@ class Handler(Protocol):
     def finish(self, pending: Pending, reply: Reply) -> Answer:
         """Return the final answer, given what the large model said; raises EdgeError."""
 
+    def facts(self) -> list[tuple[str, dict[str, Any]]]:
+        """Return what happened since the last call: kind and content, without anybody's text."""
+
     def info(self) -> dict[str, Any]:
         """Return what the node says about itself."""

@@ -8,12 +8,14 @@ import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 import edge_runtime
 from edge_runtime.assistant.pending import Pending
 from edge_runtime.bridge.broker import BrokerSettings
+from edge_runtime.bridge.commands import command_message
 from edge_runtime.bridge.connection import Connection
 from edge_runtime.bridge.direct import DirectEscalations
 from edge_runtime.bridge.escalations import Escalations
@@ -61,7 +63,8 @@ class Node:
     ``outbox`` is the file of the durable queue; ``now`` returns seconds since the epoch.
 
     Raises:
-        ConfigError: the name, the outbox or a certificate file cannot be used.
+        ConfigError: the name, the topic for commands, the outbox or a certificate file cannot be
+            used.
     """
 
     def __init__(
@@ -76,6 +79,8 @@ class Node:
     ) -> None:
         options = options or NodeOptions()
         self._topics = NodeTopics(name)
+        wanted = options.commands_topic
+        self._commands_topic = None if wanted is None else self._topics.commands(wanted)
         self._address = settings.address
         self._handler = handler
         self._now = now
@@ -251,12 +256,26 @@ class Node:
             log_failure(_log, f"request {request.id} failed", exc)
             internal = EdgeError("the node could not answer; see its log")
             outcome = error_answer(request.id, request.task, internal)
+        self._tell(self._handler.facts())
         if isinstance(outcome, Pending):
             self._escalations.add(incoming, outcome)
             return
         timing = msgspec.structs.replace(outcome.ms, queue=round(waited_s * 1000, 3))
         answer = msgspec.structs.replace(outcome, ms=timing)
         self._respond(answer, incoming.route, incoming.message)
+        if self._commands_topic is not None and self._connection.is_ready:  # later is too late
+            command = command_message(answer, incoming, self._commands_topic, self._now())
+            if command is not None:
+                self._connection.publish(command)
+
+    def _tell(self, facts: list[tuple[str, dict[str, Any]]]) -> None:
+        """Publish facts as events; one that nobody is connected for is only logged."""
+        for kind, content in facts:
+            _log.warning("%s: %s", kind, content)
+            if self._connection.is_ready:
+                payload = msgspec.json.encode({"v": PROTOCOL_VERSION, "type": kind, **content})
+                topic = self._topics.event(kind)
+                self._connection.publish(Message(topic=topic, payload=payload, content_type=JSON))
 
     # either thread
 

@@ -36,9 +36,12 @@ class NodeOptions:
 
     ``queue_limit`` counts requests that wait for the model; those past it are told to come back.
     mosquitto 2.0.11 sends far more than the Receive Maximum in a burst, so this is the only bound.
+    ``commands_topic`` is where home commands are published that the device is sure of; ``{node}``
+    in it is filled in. None: nowhere.
     """
 
     queue_limit: int = 1000
     session_expiry_s: int = 86_400
     response_prefixes: tuple[str, ...] = RESPONSE_PREFIXES
+    commands_topic: str | None = None
     escalations: EscalationOptions = field(default_factory=EscalationOptions)

@@ -69,6 +69,27 @@ class NodeTopics:
         """Facts without the user's text."""
         return self._under(f"evt/{kind}")
 
+    def commands(self, wanted: str) -> str:
+        """Return the owner's topic for home commands, with ``{node}`` filled in.
+
+        Raises:
+            ConfigError: a wildcard or a control character, or the topic steers something: below a
+                node only ``evt`` is left.
+        """
+        topic = wanted.replace("{node}", self.node)
+        if not topic or _FORBIDDEN.search(topic) or len(topic.encode()) > _LONGEST_BYTES:
+            raise ConfigError(
+                f"commands_topic {wanted!r} is empty, too long, or holds a wildcard or control "
+                "character"
+            )
+        ours = topic.startswith((ROOT, WORKERS)) or _steers_something(topic)
+        if ours and not topic.startswith(self.event("")):
+            raise ConfigError(
+                f"commands_topic {wanted!r} is taken by the protocol; use {self.event('command')} "
+                "or a topic of your own"
+            )
+        return topic
+
     def request(self, topic: str) -> tuple[str, str] | None:
         """Return task and client of a request topic; None for any other topic.
 

@@ -40,7 +40,9 @@ class Head(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``labels`` name the logits in order (``O``, ``B-…``, ``I-…`` for tagging). ``out_of_scope`` is
     the label for texts that none of the others fits; ``needs_large_model`` are labels that the
-    model recognises but that take free text to answer. ``pooling`` turns token vectors into one,
+    model recognises but that take free text to answer; ``same`` maps a label to finer ones, each of
+    which says the same as it does. With ``strict_tags`` an ``I-`` is only read after its own ``B-``
+    or ``I-``, by the likeliest sequence that keeps to it. ``pooling`` turns token vectors into one,
     where the graph does not do so itself. A ``span`` head, which answers questions, has two
     outputs: ``output`` holds the logits of the start, ``end_logits`` those of the end.
     """
@@ -51,6 +53,8 @@ class Head(msgspec.Struct, frozen=True, omit_defaults=True):
     multi_label: bool = False
     out_of_scope: str | None = None
     needs_large_model: list[str] = []
+    same: dict[str, list[str]] = {}
+    strict_tags: bool = False
     pooling: Pooling = "none"
 
 
@@ -63,7 +67,9 @@ class Calibration(msgspec.Struct, frozen=True):
     None when no threshold passed: then the head carries no guarantee. Of the ``n`` samples
     ``accepted`` lay at or above it and ``errors`` of these were wrong, so that the bound can be
     computed again. ``temperature`` divides the logits so that their softmax is calibrated (Guo et
-    al. 2017). ``auroc`` is None where every answer was right, or every one wrong.
+    al. 2017). ``auroc`` is None where every answer was right, or every one wrong. Of the feature
+    ``scope_score``, which is high for texts in scope, ``scope_quantiles`` are the inner quantiles
+    over ``evaluation``: what the drift alarm compares with.
     """
 
     features: list[str]
@@ -79,6 +85,8 @@ class Calibration(msgspec.Struct, frozen=True):
     accepted: int | None = None
     errors: int | None = None
     temperature: float | None = None
+    scope_score: str | None = None
+    scope_quantiles: list[float] = []
 
 
 class Signature(msgspec.Struct, frozen=True):

@@ -113,7 +113,7 @@ def open_assistant(
         resources = Resources(threads=settings.threads or 1, spinning=False)
     else:
         resources = settings.resources(shared=shared)
-    return Assistant(opened, settings.policy, resources=resources)
+    return Assistant(opened, settings.policy, resources=resources, home=settings.home)
 
 
 def check_task(assistant: Assistant, task: str) -> None:

@@ -32,7 +32,8 @@ def headline(answer: Answer) -> str:
         return " ".join(str(result["text"]).split())
     if answer.task == "classify":
         return f"{result['label']} ({result['score']:.2f})"
-    parts = [f"intent {result['intent']}"]
+    speech = result["command"]["speech"] if "command" in result else None
+    parts = [*filter(None, [speech]), f"intent {result['intent']}"]
     spans = [*result.get("slots", []), *result.get("entities", [])]
     parts += [f"{span['text']} [{span['label']}]" for span in spans]
     return "  ".join(parts)

@@ -36,6 +36,10 @@ def serve(
         str | None, typer.Option(metavar="5|3.1.1", help="The broker's newest MQTT version.")
     ] = None,
     bundle: BundleOption = None,
+    commands_topic: Annotated[
+        str | None,
+        typer.Option(metavar="TOPIC", help="Publish home commands that are sure here, too."),
+    ] = None,
     http: Annotated[
         str | None,
         typer.Option(metavar="[ADDRESS]:PORT", help="Speak OpenAI's API here; extra http."),
@@ -62,6 +66,7 @@ def serve(
         broker=broker,
         node=node,
         mqtt_protocol=protocol,
+        commands_topic=commands_topic,
         http=http,
         http_key_file=http_key_file,
         http_allow_open=http_allow_open or None,
@@ -82,6 +87,7 @@ def serve(
         services: list[Service] = []
         if settings.broker is not None:
             from edge_runtime.bridge.node import Node
+            from edge_runtime.bridge.options import NodeOptions
             from edge_runtime.cli.app import run_verb
             from edge_runtime.cli.local_socket.node_host import local_socket
 
@@ -90,6 +96,7 @@ def serve(
                 assistant,
                 name=settings.node_name,
                 outbox=state / "outbox.db",
+                options=NodeOptions(commands_topic=settings.commands_topic),
             )
             services.append(running)
             stack.enter_context(local_socket(settings, running, assistant, run_verb))

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -99,13 +100,12 @@ def fewest_samples(alpha: float, delta: float) -> int:
 
 def binomial_tail(errors: int, n: int, alpha: float) -> float:
     """Return P(X <= errors) for X ~ Binomial(n, alpha): the p-value of "the risk is over alpha"."""
-    logs = [
-        math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
-        + k * math.log(alpha) + (n - k) * math.log1p(-alpha)
-        for k in range(errors + 1)
-    ]  # fmt: skip
-    top = max(logs)
-    return min(1.0, math.exp(top) * math.fsum(math.exp(value - top) for value in logs))
+    k = np.arange(errors + 1)
+    factorials = _log_factorials(n)
+    logs = factorials[n] - factorials[k] - factorials[n - k]
+    logs += k * math.log(alpha) + (n - k) * math.log1p(-alpha)
+    top = float(logs.max())
+    return min(1.0, math.exp(top) * float(np.exp(logs - top).sum()))
 
 
 def upper_bound(errors: int, n: int, delta: float) -> float:
@@ -155,6 +155,16 @@ def auroc(score: Floats, positive: Booleans) -> float:
     below = np.searchsorted(ordered, score[positive], side="left")
     ties = np.searchsorted(ordered, score[positive], side="right") - below
     return float((below + 0.5 * ties).mean() / len(ordered))
+
+
+@lru_cache(maxsize=1)
+def _table(size: int) -> Floats:
+    return np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, size + 1)))])
+
+
+def _log_factorials(n: int) -> Floats:
+    """Return log(k!) for every k up to at least ``n``."""
+    return _table(1 << max(n, 1).bit_length())
 
 
 def _grid(confidence: Floats, correct: Booleans, *, alpha: float, delta: float) -> list[float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ import numpy.typing as npt
 from edge_runtime.bundles.manifest import Calibration, Head
 
 FEATURES = ("energy", "scope", "margin", "log_prob")
+SCOPE_SCORE = "energy"  # tells best what is out of scope: benchmarks/results/decision
 Floats = npt.NDArray[np.float64]
 
 
@@ -19,7 +21,8 @@ def features(logits: npt.NDArray[np.floating], head: Head) -> dict[str, Floats]:
 
     ``energy``: log-sum-exp over the labels in scope (Liu et al. 2020); ``scope``: energy minus the
     out-of-scope logit; ``margin``: best minus second-best logit; ``log_prob``: log-softmax of the
-    best label. All labels are in scope for a head without an out-of-scope label.
+    best label. Labels that say the same as the best one count with it in both of these. All labels
+    are in scope for a head without an out-of-scope label.
     """
     values = np.asarray(logits, dtype=np.float64)
     inside = values
@@ -28,14 +31,32 @@ def features(logits: npt.NDArray[np.floating], head: Head) -> dict[str, Floats]:
         outside = head.labels.index(head.out_of_scope)
         inside = np.delete(values, outside, axis=-1)
         scope = _log_sum_exp(inside) - values[..., outside]
-    ordered = np.sort(values, axis=-1)
-    second = ordered[..., -2] if values.shape[-1] > 1 else np.zeros_like(ordered[..., -1])
+    best = values.max(axis=-1)
+    alike = alike_labels(head)[values.argmax(axis=-1)]
+    second = np.where(alike, -np.inf, values).max(axis=-1)
     return {
         "energy": _log_sum_exp(inside),
         "scope": scope,
-        "margin": ordered[..., -1] - second,
-        "log_prob": ordered[..., -1] - _log_sum_exp(values),
+        "margin": best - np.where(np.isneginf(second), 0.0, second),
+        "log_prob": _log_sum_exp(np.where(alike, values, -np.inf)) - _log_sum_exp(values),
     }
+
+
+def alike_labels(head: Head) -> npt.NDArray[np.bool_]:
+    """Return ``[labels, labels]``: which labels are as right as which, each as itself."""
+    return _alike(tuple(head.labels), tuple((a, tuple(b)) for a, b in head.same.items()))
+
+
+@lru_cache(maxsize=8)
+def _alike(
+    labels: tuple[str, ...], same: tuple[tuple[str, tuple[str, ...]], ...]
+) -> npt.NDArray[np.bool_]:
+    index = {label: i for i, label in enumerate(labels)}
+    alike = np.eye(len(labels), dtype=bool)
+    for label, finer in same:
+        for other in finer:
+            alike[index[label], index[other]] = alike[index[other], index[label]] = True
+    return alike
 
 
 def confidence(

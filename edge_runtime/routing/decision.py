@@ -11,11 +11,15 @@ from edge_runtime.routing.policy import EffectivePolicy
 
 @dataclass(frozen=True)
 class Decision:
-    """``guarantee`` is set when the local answer stands under the bundle's calibration."""
+    """``guarantee`` is set when the local answer stands under the bundle's calibration.
+
+    ``sure`` is False for the best guess of a text that may not leave.
+    """
 
     escalate: bool
     reasons: list[str]
     guarantee: Guarantee | None = None
+    sure: bool = False
 
 
 def decide(
@@ -32,7 +36,7 @@ def decide(
     if needs_large := _needs_large(label, head):
         sure, reason = False, needs_large
     if sure:
-        return Decision(escalate=False, reasons=[reason], guarantee=_guarantee(proven))
+        return Decision(escalate=False, reasons=[reason], guarantee=_guarantee(proven), sure=True)
     if policy.privacy == "local":
         stays = "privacy local: best guess, nothing left the device"
         return Decision(escalate=False, reasons=[reason, stays])

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from edge_runtime.bundles.manifest import Head
 from edge_runtime.messages import Entity
 from edge_runtime.tasks.classification import softmax
-from edge_runtime.tasks.encoder import Encoding
+from edge_runtime.tasks.encoder import Encoding, Floats
+from edge_runtime.tasks.tag_path import best_path
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ def tag(name: str, head: Head, encoding: Encoding) -> list[Entity]:
     """Return the entities of a text in order; a word takes the tag of its first token."""
     entities: list[Entity] = []
     open_words: list[_Word] = []
-    for word in [*_words(name, head, encoding), _Word(0, 0, "O", 1.0)]:
+    for word in [*_tagged(name, head, encoding), _Word(0, 0, "O", 1.0)]:
         prefix, label = _split(word.tag)
         if open_words and (prefix != "I" or label != _split(open_words[0].tag)[1]):
             entities.append(_entity(encoding.text, open_words))
@@ -35,17 +38,34 @@ def tag(name: str, head: Head, encoding: Encoding) -> list[Entity]:
 
 def lowest_score(name: str, head: Head, encoding: Encoding) -> float:
     """Return the probability of the least certain word's tag, 1 for a text without words."""
-    return min((word.score for word in _words(name, head, encoding)), default=1.0)
+    return min((word.score for word in _tagged(name, head, encoding)), default=1.0)
 
 
-def _words(name: str, head: Head, encoding: Encoding) -> Iterator[_Word]:
-    """Yield each word once: where windows overlap, from the one that has more context for it."""
+def _tagged(name: str, head: Head, encoding: Encoding) -> list[_Word]:
+    words = list(_words(name, encoding))
+    if not words:
+        return []
+    scores = softmax(np.stack([logits for _, _, logits in words]))
+    if head.strict_tags:
+        with np.errstate(divide="ignore"):
+            tags = best_path(np.log(scores), tuple(head.labels))
+    else:
+        tags = scores.argmax(axis=-1)
+    return [
+        _Word(start, end, head.labels[best], float(scores[row, best]))
+        for row, ((start, end, _), best) in enumerate(zip(words, tags.tolist(), strict=True))
+    ]
+
+
+def _words(name: str, encoding: Encoding) -> Iterator[tuple[int, int, Floats]]:
+    """Yield start, end and logits of each word's first token.
+
+    Where windows overlap, a word comes once: from the window that has more context for it.
+    """
     done = 0
     for index, (window, logits) in enumerate(
         zip(encoding.windows, encoding.outputs[name], strict=True)
     ):
-        scores = softmax(logits)
-        tags = scores.argmax(axis=-1)
         following = encoding.windows[index + 1 : index + 2]
         limit = _middle(window.offsets, following[0].offsets) if following else len(encoding.text)
         last = -1
@@ -59,8 +79,7 @@ def _words(name: str, head: Head, encoding: Encoding) -> Iterator[_Word]:
             if not done <= start < min(limit, end):
                 continue
             done = end
-            best = int(tags[token])
-            yield _Word(start, end, head.labels[best], float(scores[token, best]))
+            yield start, end, logits[token]
         done = max(done, limit)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -17,13 +18,15 @@ from edge_runtime.errors import BundleError, ConfigError, UnsupportedTaskError
 from edge_runtime.routing.calibration import (
     Booleans,
     Floats,
+    Threshold,
     auroc,
     fewest_samples,
     fit_logistic,
     fit_temperature,
     learn_threshold,
 )
-from edge_runtime.routing.confidence import FEATURES, calibrated, features
+from edge_runtime.routing.confidence import FEATURES, SCOPE_SCORE, calibrated, features
+from edge_runtime.routing.drift import BINS
 from edge_runtime.tasks.encoder import Encoder
 
 Integers = npt.NDArray[np.int_]
@@ -84,6 +87,25 @@ def calibrate(  # noqa: PLR0913 - the options of the command
     return name, found, rewrite_manifest(bundle.path, calibration=calibration)
 
 
+@dataclass(frozen=True)
+class Fit:
+    """A logistic model over features of the logits, and the threshold that was shown to hold.
+
+    ``fitted`` and ``tested`` are the halves of the samples.
+    """
+
+    features: list[str]
+    weights: list[float]
+    bias: float
+    threshold: Threshold
+    fitted: Integers
+    tested: Integers
+
+    def confidence(self, found: dict[str, Floats]) -> Floats:
+        """Return the confidence ``[samples]`` for features of the logits."""
+        return calibrated(found, self.features, self.weights, self.bias)
+
+
 def fit_calibration(
     judged: Judged, *, alpha: float, delta: float, evaluation: str, seed: int = 13
 ) -> Calibration:
@@ -94,34 +116,52 @@ def fit_calibration(
     count as refused.
     """
     found = features(judged.logits, judged.head)
-    order = np.random.default_rng(seed).permutation(len(judged.correct))
-    first, second = np.split(order, [len(order) // 2])
-    fitted, held_out = first[judged.given[first]], second[judged.given[second]]
-    names, weights, bias = _fit(found, judged.correct, fitted)
-    confidence = calibrated(found, names, weights, bias)
+    fit = fit_threshold(found, judged.correct, judged.given, alpha=alpha, delta=delta, seed=seed)
+    held_out = fit.tested[judged.given[fit.tested]]
     right = judged.correct[held_out]
-    threshold = learn_threshold(
-        (confidence[fitted], judged.correct[fitted]),
-        (confidence[held_out], right),
-        alpha=alpha,
-        delta=delta,
-    )
     mixed = right.any() and not right.all()
+    threshold = fit.threshold
     return Calibration(
-        features=names,
-        weights=weights,
-        bias=bias,
+        features=fit.features,
+        weights=fit.weights,
+        bias=fit.bias,
         alpha=alpha,
         delta=delta,
         n=threshold.n,
         threshold=threshold.value,
-        coverage=round(threshold.accepted / max(len(second), 1), 4),
-        auroc=round(auroc(confidence[held_out], right), 4) if mixed else None,
+        coverage=round(threshold.accepted / max(len(fit.tested), 1), 4),
+        auroc=round(auroc(fit.confidence(found)[held_out], right), 4) if mixed else None,
         evaluation=evaluation,
         accepted=threshold.accepted,
         errors=threshold.errors,
-        temperature=_temperature(judged, first),
+        temperature=_temperature(judged, fit.fitted),
+        scope_score=SCOPE_SCORE if judged.head.out_of_scope else None,
+        scope_quantiles=_scope_quantiles(found[SCOPE_SCORE]) if judged.head.out_of_scope else [],
     )
+
+
+def fit_threshold(
+    found: dict[str, Floats],
+    correct: Booleans,
+    given: Booleans,
+    *,
+    alpha: float,
+    delta: float,
+    seed: int,
+) -> Fit:
+    """Fit on a random half, test on the other: all ``[samples]``; ``given`` are not refused."""
+    order = np.random.default_rng(seed).permutation(len(correct))
+    first, second = np.split(order, [len(order) // 2])
+    fitted, held_out = first[given[first]], second[given[second]]
+    names, weights, bias = _fit(found, correct, fitted)
+    confidence = calibrated(found, names, weights, bias)
+    threshold = learn_threshold(
+        (confidence[fitted], correct[fitted]),
+        (confidence[held_out], correct[held_out]),
+        alpha=alpha,
+        delta=delta,
+    )
+    return Fit(names, weights, bias, threshold, first, second)
 
 
 def _fit(
@@ -144,6 +184,11 @@ def _fit(
     inputs = np.column_stack([found[name][fitted] for name in names])
     weights, bias = fit_logistic(inputs, correct[fitted])
     return names, [round(float(weight), 6) for weight in weights], round(bias, 6)
+
+
+def _scope_quantiles(score: Floats) -> list[float]:
+    """Return the inner quantiles that divide the texts into bins of equal mass, rising."""
+    return [round(float(x), 4) for x in np.quantile(score, np.arange(1, BINS) / BINS)]
 
 
 def _temperature(judged: Judged, fitted: Integers) -> float | None:

@@ -55,6 +55,11 @@ class Echo:
         self.expected: list[list[str]] = []
         self.hold = threading.Event()
         self.go = threading.Event()
+        self.happened: list[tuple[str, dict[str, Any]]] = []
+
+    def facts(self) -> list[tuple[str, dict[str, Any]]]:
+        happened, self.happened = self.happened, []
+        return happened
 
     def expect(self, requests: Sequence[Request]) -> None:
         self.expected.append([request.text for request in requests])

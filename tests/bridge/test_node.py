@@ -222,6 +222,19 @@ def test_mqtt_3_1_1_works_with_id_and_reply_to(
         assert answer_in(message).result == {"text": "plain text"}
 
 
+def test_what_the_handler_noticed_is_told_once(
+    mosquitto: Broker, name: str, app: App, handler: Echo
+) -> None:
+    with App(mosquitto, name, topics=(f"{app.root}/evt/#",)) as watcher:
+        handler.happened.append(("drift", {"level": 6.1, "queries": 300, "since": 90}))
+        app.ask("hi")
+        app.ask("hi")
+        (message,) = watcher.wait(lambda m: m.topic == f"{app.root}/evt/drift")
+    assert json.loads(message.payload) == {
+        "v": 1, "type": "drift", "level": 6.1, "queries": 300, "since": 90,
+    }  # fmt: skip
+
+
 def test_info_and_status_are_retained(mosquitto: Broker, name: str, tmp_path: Path) -> None:
     with running_node(mosquitto, name, tmp_path):
         with App(mosquitto, name) as app:

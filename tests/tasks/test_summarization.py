@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from edge_runtime.bundles.store import Store
 from edge_runtime.tasks.encoder import Encoder
 from edge_runtime.tasks.sentences import join_sentences, split_sentences
-from edge_runtime.tasks.summarization import choose, summarize
+from edge_runtime.tasks.summarization import choose, summarize, worth
 
 
 @cache
@@ -98,3 +98,34 @@ def test_a_sentence_longer_than_the_model_is_read_whole() -> None:
     summary = summarize(_encoder(), "embedding", f"My cat sleeps. Then {long}ended. It rains.", 2)
     assert summary.of == 3
     assert len(summary.sentences) == 2
+
+
+def test_a_question_and_a_short_sentence_are_worth_less() -> None:
+    told = "The pump in the cellar failed because its filter was full of sand."
+    asked = "Why did the pump in the cellar fail if its filter was full of sand?"
+    first, second, third, fourth = worth([told, asked, "Oh no.", told])
+    assert first > fourth > second > third
+
+
+def test_words_that_come_again_are_worth_more() -> None:
+    sentences = ["x", "pump filter cellar", "pump filter cellar", "violin harbour winter"]
+    worths = worth(sentences)
+    assert worths[1] == worths[2] > worths[3]
+
+
+def test_a_sentence_past_thirty_words_is_worth_less() -> None:
+    longer, shorter = "one two " * 30, "one two " * 10
+    _, at_length, in_short = worth(["x", longer, shorter])
+    assert in_short > at_length
+
+
+@given(st.lists(st.text(max_size=60), max_size=8))
+def test_every_sentence_has_a_worth(sentences: list[str]) -> None:
+    assert np.isfinite(worth(sentences)).all()
+    assert len(worth(sentences)) == len(sentences)
+
+
+def test_what_a_sentence_is_worth_decides_between_equally_close_ones() -> None:
+    vectors = np.array([[1.0, 0.0], [0.0, 1.0]], dtype=np.float32)
+    assert choose(vectors, 1, np.array([0.0, 0.1], dtype=np.float32)) == [1]
+    assert choose(vectors, 1, np.array([0.1, 0.0], dtype=np.float32)) == [0]

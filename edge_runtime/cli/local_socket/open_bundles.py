@@ -77,7 +77,9 @@ class OpenBundles:
         if resources.memory_mb and (resident_mb() or 0.0) + size_mb > resources.memory_mb:
             raise DeclinedError(f"{reference} does not fit in the {resources.memory_mb} MB it has")
         opened = self._store.open(reference)
-        self._other = Assistant(opened, self._settings.policy, resources=resources)
+        self._other = Assistant(
+            opened, self._settings.policy, resources=resources, home=self._settings.home
+        )
         return self._other
 
     def _keep(self) -> None:

@@ -83,6 +83,8 @@ def bundle_heads(recipe: Recipe, labels: dict[str, list[str]]) -> dict[str, Head
             labels=names,
             out_of_scope=head.out_of_scope,
             needs_large_model=head.needs_large_model,
+            same=head.same,
+            strict_tags=head.type == "tagging",
             pooling=head.pooling if head.type == "embedding" else "none",
         )
     return heads

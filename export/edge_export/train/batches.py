@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from edge_export.train.examples import Example
+from edge_export.train.augment import Row
+from edge_export.train.examples import OR, Example
 from edge_export.train.recipe import Recipe, Source
 from edge_runtime.inference.tokenizer import Tokenizer, Window
 
@@ -17,14 +18,26 @@ IGNORED = -100
 
 
 @dataclass(frozen=True)
-class Item:
-    """A tokenised example; ``tags`` has one target per token, ``open_labels`` are not judged."""
+class Target:
+    """What one head should say of a text.
 
-    example: Example
-    window: Window
-    target: int
+    ``label`` is an output's index; ``tags`` ``[tokens, alternatives]`` holds the outputs of which
+    one is right, repeated to the same number, ``IGNORED`` where nothing is known. The outputs in
+    ``closed`` were not looked for.
+    """
+
+    label: int
     tags: np.ndarray | None
     closed: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Item:
+    """A tokenised row with its targets by head; ``anchor`` is what its embedding should be."""
+
+    row: Row
+    window: Window
+    targets: dict[str, Target]
     anchor: np.ndarray | None
 
 
@@ -41,13 +54,18 @@ class Batch:
 def sample_epoch(
     by_source: dict[str, list[Example]], sources: Sequence[Source], rng: random.Random
 ) -> list[Example]:
-    """Return one epoch: every source's rows, drawn anew where the recipe bounds them."""
+    """Return one epoch: every source's rows, drawn anew where the recipe bounds them.
+
+    Of sources with the same rows, which teach several heads, the same are drawn.
+    """
     epoch: list[Example] = []
+    drawn = rng.random()
     for source in sources:
         rows = by_source.get(source.name, [])
         count = len(rows) if source.rows is None else min(source.rows, len(rows))
-        for _ in range(source.repeat):
-            epoch += rng.sample(rows, count)
+        for turn in range(source.repeat):
+            draw = random.Random(f"{drawn} {turn} {len(rows)} {count}")  # noqa: S311 - an order
+            epoch += draw.sample(rows, count)
     return epoch
 
 
@@ -61,28 +79,37 @@ class Tokeniser:
             head: {label: i for i, label in enumerate(names)} for head, names in labels.items()
         }
 
-    def items(self, examples: Sequence[Example], anchors: dict[str, np.ndarray]) -> list[Item]:
-        """Return one item per example; a text too long for the model is cut."""
+    def items(self, rows: Sequence[Row], anchors: dict[str, np.ndarray]) -> list[Item]:
+        """Return one item per row; a text too long for the model is cut."""
         windows: dict[int, Window] = {}
-        for window in self.tokenizer.windows([example.text for example in examples]):
+        for window in self.tokenizer.windows([row[0].text for row in rows]):
             windows.setdefault(window.text_index, window)
         return [
-            self._item(example, windows[i], anchors.get(example.text))
-            for i, example in enumerate(examples)
+            Item(
+                row,
+                windows[i],
+                {example.head: self._target(example, windows[i]) for example in row},
+                anchors.get(row[0].text),
+            )
+            for i, row in enumerate(rows)
         ]
 
-    def _item(self, example: Example, window: Window, anchor: np.ndarray | None) -> Item:
+    def _target(self, example: Example, window: Window) -> Target:
         index = self._index[example.head]
         tagging = self._recipe.heads[example.head].type == "tagging"
-        tags = _tags(example, window, index) if tagging else None
-        target = IGNORED if example.label is None else index[example.label]
-        return Item(example, window, target, tags, _closed(example, index, tagging=tagging), anchor)
+        return Target(
+            IGNORED if example.label is None else index[example.label],
+            _tags(example, window, index) if tagging else None,
+            _closed(example, index, tagging=tagging),
+        )
 
 
 def _tags(example: Example, window: Window, index: dict[str, int]) -> np.ndarray:
-    tags = np.zeros(len(window.words), dtype=np.int64)
+    alternatives = [(span.label or "").split(OR) for span in example.spans]
+    most = max((len(labels) for labels in alternatives), default=1)
+    tags = np.zeros((len(window.words), most), dtype=np.int64)
     tags[np.array(window.words) < 0] = IGNORED
-    for span in example.spans:
+    for span, labels in zip(example.spans, alternatives, strict=True):
         first = True
         for token, (start, end) in enumerate(window.offsets):
             if window.words[token] < 0 or end <= span.start or start >= span.end:
@@ -90,7 +117,8 @@ def _tags(example: Example, window: Window, index: dict[str, int]) -> np.ndarray
             if span.label is None:
                 tags[token] = IGNORED
                 continue
-            tags[token] = 1 + 2 * index[span.label] + (0 if first else 1)
+            outputs = [1 + 2 * index[label] + (0 if first else 1) for label in labels]
+            tags[token] = outputs + outputs[:1] * (most - len(outputs))
             first = False
     return tags
 
@@ -101,8 +129,8 @@ def _closed(example: Example, index: dict[str, int], *, tagging: bool) -> np.nda
         return None
     missing = [i for label, i in index.items() if label not in example.covers]
     if not tagging:
-        return np.array(missing)
-    return np.array([output for i in missing for output in (1 + 2 * i, 2 + 2 * i)])
+        return np.array(missing, dtype=np.int64)
+    return np.array([output for i in missing for output in (1 + 2 * i, 2 + 2 * i)], dtype=np.int64)
 
 
 def batches(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -118,11 +119,20 @@ def _fingerprint(recipe: Recipe, data: Path) -> dict[str, str]:
     """Return a digest for each thing that the weights depend on, besides the versions."""
     names = sorted({name for source in recipe.sources for name in source.train + source.dev})
     for name in names:
-        if not (data / name).is_file():
+        if not (data / name).exists():
             raise ConfigError(f"no file {data / name}; is --data right?")
     base = base_directory(recipe.base)
     return {
         "recipe": msgspec.json.encode(recipe).decode(),
-        "data": json.dumps({name: sha256(data / name) for name in names}),
+        "data": json.dumps({name: _digest(data / name) for name in names}),
         "base model": json.dumps({name: sha256(base / name) for name in _BASE_FILES}),
     }
+
+
+def _digest(path: Path) -> str:
+    """Return the hash of a file, or of all files below a directory."""
+    if not path.is_dir():
+        return sha256(path)
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    found = {file.relative_to(path).as_posix(): sha256(file) for file in files}
+    return hashlib.sha256(json.dumps(found).encode()).hexdigest()

@@ -79,7 +79,7 @@ def _with_lists(source: object) -> object:
 
 def _named(sources: list[Source]) -> list[Source]:
     """Name sources after their first file, and after their head too where that is not enough."""
-    stems = [Path((source.train + source.dev)[0]).stem for source in sources]
+    stems = [_stem(source) for source in sources]
     count = Counter(source.name or stem for source, stem in zip(sources, stems, strict=True))
     named = []
     for source, stem in zip(sources, stems, strict=True):
@@ -91,10 +91,15 @@ def _named(sources: list[Source]) -> list[Source]:
     return named
 
 
+def _stem(source: Source) -> str:
+    files = source.train + source.dev
+    return Path(files[0]).stem if files else str(source.made and source.made.kind)
+
+
 def _check(recipe: Recipe) -> None:
-    trained = {source.head for source in recipe.sources if source.train}
+    trained = {source.head for source in recipe.sources if source.train or source.made}
     for source in recipe.sources:
-        if not source.train and not source.dev:
+        if not (source.train or source.dev or source.made):
             raise ConfigError(f"a source of head {source.head!r} names no file: train = …")
         head = recipe.heads.get(source.head)
         if head is None:

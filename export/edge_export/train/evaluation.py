@@ -11,14 +11,14 @@ import numpy as np
 from tqdm import tqdm
 
 from edge_export.evaluation.metrics import Booleans, Floats, Metric, ratio, rounded
-from edge_export.train.examples import Example, example_labels, read_examples
+from edge_export.train.examples import OR, Example, example_labels, read_examples
 from edge_export.train.recipe import Head as RecipeHead
 from edge_export.train.recipe import Source
 from edge_export.train.rows import OBJECTS, TABLES, Row, read_lines, read_rows
 from edge_runtime.bundles.manifest import Head
 from edge_runtime.errors import ConfigError
 from edge_runtime.routing.calibration import auroc
-from edge_runtime.routing.confidence import FEATURES, features
+from edge_runtime.routing.confidence import FEATURES, alike_labels, features
 from edge_runtime.tasks.encoder import Encoder, Encoding
 from edge_runtime.tasks.tagging import tag
 
@@ -30,6 +30,8 @@ _NAMED = 8  # labels in an error message
 @dataclass(frozen=True)
 class Judged:
     """Logits ``[samples, labels]`` of a classification head, and whether the best one is right.
+
+    A label that says the same as the annotated one is right.
 
     ``truth`` holds the index of the annotated label, -1 where the head has no such label.
     """
@@ -104,11 +106,12 @@ def judge(
             logits[row, closed] = -1e4
     index = {label: i for i, label in enumerate(head.labels)}
     truth = np.array([index.get(example.label or "", -1) for example in examples])
+    right = alike_labels(head)
     return Judged(
         head,
         logits,
         truth,
-        logits.argmax(axis=1) == truth,
+        right[truth, logits.argmax(axis=1)] & (truth >= 0),
         np.array([example.label != head.out_of_scope for example in examples]),
     )
 
@@ -121,12 +124,15 @@ def judge_spans(name: str, head: Head, example: Example, encoding: Encoding) -> 
     """
     unknown = [(s.start, s.end) for s in example.spans if s.label is None]
     truth = {(s.start, s.end, s.label) for s in example.spans if s.label is not None}
-    found = {
-        (entity.start, entity.end, entity.label)
-        for entity in tag(name, head, encoding)
-        if (not example.covers or entity.label in example.covers)
-        and not any(a < entity.end and entity.start < b for a, b in unknown)
-    }
+    either = {(start, end): label for start, end, label in truth if OR in label}
+    found = set()
+    for entity in tag(name, head, encoding):
+        start, end, label = entity.start, entity.end, entity.label
+        if example.covers and label not in example.covers:
+            continue
+        if not any(a < end and start < b for a, b in unknown):
+            wanted = either.get((start, end), "")
+            found.add((start, end, wanted if label in wanted.split(OR) else label))
     return truth, found
 
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_export.train.home import target_label
+from edge_export.train.made import made_rows
 from edge_export.train.recipe import Head, Source
-from edge_export.train.rows import OBJECTS, TABLES, read_rows
+from edge_export.train.rows import OBJECTS, TABLES, Row, read_rows
 from edge_export.train.spans import Span, json_spans, read_conll
 from edge_runtime.errors import ConfigError
 
+OR = "|"  # between the labels of a span of which one is right, but it is not known which
+
 _TAGS = (".conll", ".bio", ".iob")
 
-__all__ = ["Example", "Span", "example_labels", "read_examples"]
+__all__ = ["OR", "Example", "Span", "example_labels", "read_examples"]
 
 
 @dataclass(frozen=True)
@@ -34,15 +39,12 @@ def read_examples(source: Source, head: Head, data: Path, *, split: str) -> list
     Raises:
         ConfigError: a file is missing or broken, or a label is unknown to the head.
     """
-    files = source.train if split == "train" else source.dev
     examples: list[Example] = []
-    for name in files:
-        path = data / name
-        _check_file(source, head, path)
-        tagging = head.type == "tagging"
-        found = list(_tagged(source, path) if tagging else _classified(source, head, path))
+    tagging = head.type == "tagging"
+    for name, rows in _contents(source, head, data, split):
+        found = list(_tagged(source, rows) if tagging else _classified(source, head, rows))
         if not found:
-            raise ConfigError(f"{path} has no rows for head {source.head!r}")
+            raise ConfigError(f"{name} has no rows for head {source.head!r}")
         examples += found
     _check_labels(source, head, examples)
     return examples
@@ -50,8 +52,29 @@ def read_examples(source: Source, head: Head, data: Path, *, split: str) -> list
 
 def example_labels(example: Example) -> set[str]:
     """Return the labels that an example carries, of either kind of head."""
-    named = {span.label for span in example.spans if span.label is not None}
+    named = {
+        label for span in example.spans if span.label is not None for label in span.label.split(OR)
+    }
     return named | ({example.label} if example.label is not None else set())
+
+
+def _contents(
+    source: Source, head: Head, data: Path, split: str
+) -> Iterator[tuple[str, Path | Iterable[Row]]]:
+    """Yield name and rows of each file, for CoNLL its path; or the rows that are made."""
+    files = [data / name for name in (source.train if split == "train" else source.dev)]
+    if source.made is not None and split == "train":
+        yield source.name, _with_target(source, made_rows(source.made, tuple(files)))
+        return
+    for path in files:
+        _check_file(source, head, path)
+        yield str(path), path if path.suffix in _TAGS else _with_target(source, read_rows(path))
+
+
+def _with_target(source: Source, rows: Iterable[Row]) -> Iterable[Row]:
+    if not source.target:
+        return rows
+    return (Row(row.place, {**row.fields, "target": target_label(row.fields)}) for row in rows)
 
 
 def _check_file(source: Source, head: Head, path: Path) -> None:
@@ -77,10 +100,11 @@ def _check_labels(source: Source, head: Head, examples: list[Example]) -> None:
             )
 
 
-def _classified(source: Source, head: Head, path: Path) -> Iterator[Example]:
+def _classified(source: Source, head: Head, rows: Path | Iterable[Row]) -> Iterator[Example]:
+    assert not isinstance(rows, Path), "files of tags are refused before"  # noqa: S101
     columns = (source.label,) if source.label else ("label", source.head)
     known = {*head.labels, *source.ignore}
-    for row in read_rows(path):
+    for row in rows:
         text = row.text(source.text).strip()
         if source.first_line:
             text = text.split("\n", 1)[0]
@@ -95,16 +119,17 @@ def _classified(source: Source, head: Head, path: Path) -> Iterator[Example]:
         yield Example(text, source.head, source.name, label, covers=tuple(source.covers))
 
 
-def _tagged(source: Source, path: Path) -> Iterator[Example]:
-    for text, spans in read_conll(path) if path.suffix in _TAGS else _json(source, path):
+def _tagged(source: Source, rows: Path | Iterable[Row]) -> Iterator[Example]:
+    for text, spans in read_conll(rows) if isinstance(rows, Path) else _json(source, rows):
         yield Example(
             text, source.head, source.name,
-            spans=tuple(_mapped(source, spans)), covers=tuple(source.covers),
+            spans=(*_mapped(source, spans), *_unknown(source, text, spans)),
+            covers=tuple(source.covers),
         )  # fmt: skip
 
 
-def _json(source: Source, path: Path) -> Iterator[tuple[str, list[Span]]]:
-    for row in read_rows(path):
+def _json(source: Source, rows: Iterable[Row]) -> Iterator[tuple[str, list[Span]]]:
+    for row in rows:
         text = row.text(source.text)
         if text.strip():
             yield text, json_spans(row, text, source.label)
@@ -116,6 +141,13 @@ def _mapped(source: Source, spans: Iterable[Span]) -> Iterator[Span]:
         if span.label in source.ignore:
             yield Span(span.start, span.end, None)
         elif not source.map:
-            yield span
+            yield Span(span.start, span.end, source.rename.get(span.label or "", span.label))
         elif span.label in source.map:
             yield Span(span.start, span.end, source.map[span.label])
+
+
+def _unknown(source: Source, text: str, spans: Iterable[Span]) -> Iterator[Span]:
+    """Yield what the annotators left alone on principle, except where they did annotate it."""
+    for found in re.finditer(source.unknown, text) if source.unknown else ():
+        if not any(span.start < found.end() and found.start() < span.end for span in spans):
+            yield Span(*found.span(), None)

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from edge_export.train.batches import IGNORED, Batch, Item
+from edge_export.train.batches import IGNORED, Batch, Target
 from edge_export.train.model import MultiTaskEncoder, mean_pool
 from edge_export.train.recipe import Recipe
 
@@ -19,49 +19,51 @@ def batch_loss(model: MultiTaskEncoder, recipe: Recipe, batch: Batch) -> torch.T
     losses = []
     size = len(batch.items)
     for name, layer in model.heads.items():
-        rows = [i for i, item in enumerate(batch.items) if item.example.head == name]
+        rows = [i for i, item in enumerate(batch.items) if name in item.targets]
         if not rows:
             continue
-        items = [batch.items[i] for i in rows]
+        targets = [batch.items[i].targets[name] for i in rows]
         if recipe.heads[name].type == "tagging":
-            logits = layer(dropped[rows].float())
-            loss = _tagging_loss(logits, items)
+            loss = _tagging_loss(layer(dropped[rows].float()), targets)
         else:
             logits = layer(dropped[rows, 0].float())
-            loss = _classification_loss(logits, items, recipe.training.label_smoothing)
+            loss = _classification_loss(logits, targets, recipe.training.label_smoothing)
         losses.append(recipe.heads[name].weight * loss * len(rows) / size)
-    anchored = [i for i, item in enumerate(batch.items) if item.anchor is not None]
+    anchored = [(i, item.anchor) for i, item in enumerate(batch.items) if item.anchor is not None]
     if anchored:
-        pooled = mean_pool(states[anchored], batch.mask[anchored])
-        wanted = torch.from_numpy(np.stack([_anchor(batch.items[i]) for i in anchored]))
+        rows = [i for i, _ in anchored]
+        pooled = mean_pool(states[rows], batch.mask[rows])
+        wanted = torch.from_numpy(np.stack([anchor for _, anchor in anchored]))
         drift = (1 - (pooled * wanted).sum(-1)).mean()
         losses.append(recipe.training.anchor_weight * drift * len(anchored) / size)
     return torch.stack(losses).sum()
 
 
-def _anchor(item: Item) -> np.ndarray:
-    if item.anchor is None:
-        raise AssertionError("only items with an anchor are asked")
-    return item.anchor
-
-
-def _classification_loss(logits: torch.Tensor, items: list[Item], smoothing: float) -> torch.Tensor:
-    targets = torch.tensor([item.target for item in items])
-    closed = [item.closed for item in items]
+def _classification_loss(
+    logits: torch.Tensor, targets: list[Target], smoothing: float
+) -> torch.Tensor:
+    labels = torch.tensor([target.label for target in targets])
+    closed = [target.closed for target in targets]
     if all(missing is None for missing in closed):
-        return nn.functional.cross_entropy(logits, targets, label_smoothing=smoothing)
-    return nn.functional.cross_entropy(_close(logits, closed), targets)
+        return nn.functional.cross_entropy(logits, labels, label_smoothing=smoothing)
+    return nn.functional.cross_entropy(_close(logits, closed), labels)
 
 
-def _tagging_loss(logits: torch.Tensor, items: list[Item]) -> torch.Tensor:
-    targets = torch.full(logits.shape[:2], IGNORED)
-    for row, item in enumerate(items):
-        if item.tags is not None:
-            targets[row, : len(item.tags)] = torch.from_numpy(item.tags)
-    if bool((targets == IGNORED).all()):
+def _tagging_loss(logits: torch.Tensor, targets: list[Target]) -> torch.Tensor:
+    """Return the mean over the tokens of -log of what goes to the outputs that may be right."""
+    most = max(target.tags.shape[1] for target in targets if target.tags is not None)
+    tags = torch.full((*logits.shape[:2], most), IGNORED)
+    for row, target in enumerate(targets):
+        if target.tags is not None:
+            length, own = target.tags.shape
+            padded = [*range(own), *[0] * (most - own)]
+            tags[row, :length] = torch.from_numpy(target.tags[:, padded])
+    known = tags[..., 0] != IGNORED
+    if not bool(known.any()):
         return logits.sum() * 0  # the mean over no token would be NaN
-    closed = _close(logits, [item.closed for item in items])
-    return nn.functional.cross_entropy(closed.flatten(0, 1), targets.flatten())
+    likelihood = nn.functional.log_softmax(_close(logits, [t.closed for t in targets]), dim=-1)
+    right = torch.zeros_like(logits[known], dtype=torch.bool).scatter_(-1, tags[known], value=True)
+    return -likelihood[known].masked_fill(~right, -torch.inf).logsumexp(-1).mean()
 
 
 def _close(logits: torch.Tensor, closed: list[np.ndarray | None]) -> torch.Tensor:

@@ -36,6 +36,9 @@ def head_labels(recipe: Recipe, train: BySource) -> dict[str, list[str]]:
             found.append(head.out_of_scope)
         if missing := set(head.needs_large_model) - set(found):
             raise ConfigError(f"head {name}: no examples of {', '.join(sorted(missing))}")
+        alike = {label for pair in head.same.items() for label in (pair[0], *pair[1])}
+        if missing := alike - set(found):
+            raise ConfigError(f"head {name}, same: no examples of {', '.join(sorted(missing))}")
         labels[name] = found
         _check(recipe, name, found)
     return labels

@@ -74,7 +74,7 @@ def _read(recipe: Recipe, data: Path, *, split: str) -> BySource:
     return {
         source.name: read_examples(source, recipe.heads[source.head], data, split=split)
         for source in recipe.sources
-        if (source.train if split == "train" else source.dev)
+        if (source.train or source.made if split == "train" else source.dev)
     }
 
 

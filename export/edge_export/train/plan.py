@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from edge_export.train.augment import join_rows, recase
+from edge_export.train.augment import Row, disturb, gather, join_rows, recase
 from edge_export.train.batches import Batch, Item, Tokeniser, batches, sample_epoch
 from edge_export.train.model import MultiTaskEncoder, mean_pool
 from edge_export.train.parts import BySource
@@ -63,12 +63,15 @@ class Plan:
         self.epoch_state: RandomState = (version, list(internal), gauss)
         self.position = 0
         settings, rng = self._recipe.training, self._rng
-        sampled = sample_epoch(self._rows, self._recipe.sources, rng)
-        examples = [
-            recase(example, rng) if rng.random() < settings.recase else example
-            for example in join_rows(sampled, settings.join, rng)
-        ]
-        self._batches = self._batched(self._tokeniser.items(examples, self._anchors))
+        rows = gather(sample_epoch(self._rows, self._recipe.sources, rng))
+        changed = [self._changed(row) for row in join_rows(rows, settings.join, rng)]
+        self._batches = self._batched(self._tokeniser.items(changed, self._anchors))
+
+    def _changed(self, row: Row) -> Row:
+        settings, rng = self._recipe.training, self._rng
+        if rng.random() < settings.noise:
+            row = disturb(row, rng)
+        return recase(row, rng) if rng.random() < settings.recase else row
 
     def _batched(self, items: list[Item]) -> list[Batch]:
         return list(
@@ -85,14 +88,15 @@ class Plan:
         """Return the base model's embeddings of a sample of the texts, before any training."""
         examples = [example for rows in self._rows.values() for example in rows]
         count = min(self._recipe.training.anchor_texts, len(examples))
-        items = self._tokeniser.items(self._rng.sample(examples, count), {})
+        rows = gather(self._rng.sample(examples, count))
+        items = self._tokeniser.items(rows, {})
         anchors: dict[str, np.ndarray] = {}
         model.eval()
         for batch in tqdm(self._batched(items), desc="anchor", unit="batch", disable=not items):
             with torch.autocast("cpu", dtype=torch.bfloat16):
                 states = model.hidden(batch.ids, batch.mask, torch.zeros_like(batch.types))
             vectors = mean_pool(states, batch.mask).numpy()
-            anchors.update(zip((item.example.text for item in batch.items), vectors, strict=True))
+            anchors.update(zip((item.row[0].text for item in batch.items), vectors, strict=True))
         return anchors
 
 

@@ -16,6 +16,7 @@ Count = Annotated[int, msgspec.Meta(ge=1)]
 class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One output of the encoder.
 
+    ``same`` maps a label to finer ones that say the same, as two data sets have them.
     ``labels`` may stay empty: they are then taken from the training data. ``weight`` is that of the
     head's loss, 1 or for a tagging head 3 when it is left out.
     """
@@ -24,8 +25,20 @@ class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     labels: list[str] = []
     out_of_scope: str | None = None
     needs_large_model: list[str] = []
+    same: dict[str, list[str]] = {}
     pooling: Literal["mean", "cls"] = "mean"
     weight: Positive = 1.0
+
+
+class Made(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Rows that are made instead of read: ``home`` from Home Assistant's templates, or ``pii``.
+
+    The same kind, number and seed give the same rows.
+    """
+
+    kind: Literal["home", "pii"]
+    rows: Count
+    seed: int = 13
 
 
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -35,6 +48,10 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     or the field of the spans; left out, it is ``label`` or the head's name, or ``spans`` or
     ``slots``. ``covers`` names the labels that the annotators looked for; the loss leaves the
     others open. ``rows`` bounds the rows drawn per epoch, ``repeat`` takes each row several times.
+    ``map`` renames labels and leaves out those that it does not name, ``rename`` keeps them.
+    What the regular expression ``unknown`` matches was not annotated, though it may be a span.
+    With ``made``, the training rows are made; ``train`` then names what they are made from, if
+    anything. ``target`` gives rows of Home Assistant commands the field of that name.
     """
 
     head: str
@@ -42,6 +59,8 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     licence: str | None = None
     train: list[str] = []
     dev: list[str] = []
+    made: Made | None = None
+    target: bool = False
     text: str = "text"
     label: str | None = None
     always: str | None = None
@@ -49,6 +68,8 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     covers: list[str] = []
     ignore: list[str] = []
     map: dict[str, str] = {}
+    rename: dict[str, str] = {}
+    unknown: str | None = None
     rows: Count | None = None
     repeat: Count = 1
 
@@ -60,8 +81,8 @@ class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     share of a source without ``dev`` files that is kept for report and calibration. ``patience``
     stops the training after that many evaluations, one an epoch, without a better score on a share
     ``validation`` of the training data; 0 trains to the end, on all of it. ``recase`` is the share
-    of examples whose letter case is changed, ``join`` the chance that a tagged text is followed by
-    others in one example.
+    of examples whose letter case is changed, ``noise`` the share that gets slips of another kind,
+    ``join`` the chance that a tagged text is followed by others in one example.
     """
 
     epochs: Positive | None = None
@@ -78,6 +99,7 @@ class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     anchor_texts: Annotated[int, msgspec.Meta(ge=0)] = 0
     anchor_weight: NotNegative = 0.0
     recase: Share = 0.0
+    noise: Share = 0.0
     join: Share = 0.0
     seed: int = 13
 

@@ -22,7 +22,7 @@ class Row:
     fields: dict[str, Any]
 
     def text(self, *names: str) -> str:
-        """Return the first of these fields that the row has; a whole number counts as text.
+        """Return the first of these fields that the row has; numbers, true and false become text.
 
         Raises:
             ConfigError: the row has none of them, or it is not text.
@@ -30,7 +30,9 @@ class Row:
         for name in names:
             if name in self.fields:
                 value = self.fields[name]
-                if isinstance(value, int) and not isinstance(value, bool):
+                if isinstance(value, bool):
+                    return str(value).lower()
+                if isinstance(value, int):
                     return str(value)
                 if not isinstance(value, str):
                     raise ConfigError(f"{self.place}: {name!r} is not text but {value!r}")

@@ -29,7 +29,7 @@ class Validation:
             examples = [e for source in rows.values() for e in source if e.head == name]
             self._batches[name] = list(
                 batches(
-                    tokeniser.items(examples, {}),
+                    tokeniser.items([(example,) for example in examples], {}),
                     batch_tokens=recipe.training.batch_tokens,
                     pad_id=tokeniser.tokenizer.pad_id,
                     rng=random.Random(0),  # noqa: S311 - their order does not matter
@@ -60,8 +60,8 @@ def _score(model: MultiTaskEncoder, name: str, head: Head, plan: list[Batch]) ->
             length = len(item.window.ids)
             output = logits[row, :length] if head.type == "tagging" else logits[row, 0]
             items.append(item)
-            encodings.append(Encoding(item.example.text, [item.window], {name: [output]}))
-    examples = [item.example for item in items]
+            encodings.append(Encoding(item.row[0].text, [item.window], {name: [output]}))
+    examples = [item.row[0] for item in items]
     if head.type == "tagging":
         return span_f1(name, head, examples, encodings)["f1"]
     return float(judge(name, head, examples, encodings).correct.mean())

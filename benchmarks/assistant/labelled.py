@@ -1,0 +1,125 @@
+"""Heads that give a text one label: accuracy, out-of-scope detection, calibration error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from benchmarks.assistant.figures import Figure, figure, plain
+from benchmarks.assistant.sets import DataSet
+from edge_export.evaluation.metrics import Booleans, Floats, Metric, share
+from edge_export.train.evaluation import Judged, judge
+from edge_runtime.bundles.manifest import Calibration, Head, Manifest
+from edge_runtime.routing.calibration import auroc
+from edge_runtime.routing.confidence import FEATURES, calibrated, features
+
+_CLOSED = -1e4
+_BINS = 15
+
+
+def labelled_figures(data: DataSet, manifest: Manifest) -> Iterator[Figure]:
+    """Yield the figures of a data set for a classification head."""
+    head = manifest.heads[data.head]
+    judged = judge(data.head, head, data.examples, data.encodings)
+    n, inside = len(data.examples), judged.in_scope
+    correct = _restricted(judged, head, data)
+    if (~inside).all():
+        yield figure(data.head, data.name, "found out of scope", n, share(judged.correct))
+        return
+    metric = "accuracy" if inside.all() else "accuracy in scope"
+    yield figure(data.head, data.name, metric, n, share(correct, inside))
+    if head.out_of_scope is not None or data.own < set(head.labels):
+        name = f"{metric}, among all labels of the head"
+        yield figure(data.head, data.name, name, n, share(judged.correct, inside))
+    if not inside.all():
+        yield from _scope_figures(data, judged, head, manifest.calibration.get(data.head))
+
+
+def outcome_figures(data: DataSet, manifest: Manifest) -> Iterator[Figure]:
+    """Yield how well a head of two labels ranks its texts: the AUROC of the first label."""
+    judged = judge(data.head, manifest.heads[data.head], data.examples, data.encodings)
+    score = judged.logits[:, 0] - judged.logits[:, 1]
+    yield figure(data.head, data.name, "AUROC", len(score), ranking(score, judged.truth == 0))
+
+
+def calibration_figure(head: str, sets: list[DataSet], manifest: Manifest) -> Figure | None:
+    """Return the expected calibration error of a head's confidence over all its data sets.
+
+    None for a head whose confidence is not calibrated.
+    """
+    calibration = manifest.calibration.get(head)
+    if calibration is None:
+        return None
+    confidences, correct = confidence_of(head, sets, manifest)
+    value = expected_calibration_error(confidences, correct)
+    return plain(head, "all its data sets", "calibration error", len(correct), value)
+
+
+def confidence_of(head: str, sets: list[DataSet], manifest: Manifest) -> tuple[Floats, Booleans]:
+    """Return confidence and correctness ``[texts]`` of a calibrated head on its data sets."""
+    calibration = manifest.calibration[head]
+    confidences, correct = [], []
+    for data in sets:
+        judged = judge(head, manifest.heads[head], data.examples, data.encodings)
+        found = features(judged.logits, manifest.heads[head])
+        confidences.append(
+            calibrated(found, calibration.features, calibration.weights, calibration.bias)
+        )
+        correct.append(judged.correct)
+    return np.concatenate(confidences), np.concatenate(correct)
+
+
+def expected_calibration_error(confidences: Floats, correct: Booleans) -> float:
+    """Return the mean gap between confidence and accuracy, over bins with equally many texts."""
+    order = np.argsort(confidences, kind="stable")
+    gaps = [
+        abs(float(confidences[each].mean() - correct[each].mean())) * len(each)
+        for each in np.array_split(order, _BINS)
+        if len(each)
+    ]
+    return sum(gaps) / len(confidences)
+
+
+def ranking(score: Floats, positive: Booleans) -> Metric:
+    """Return the AUROC as a metric over texts."""
+    order = np.argsort(score, kind="stable")
+    ordered, hits = score[order], positive[order]
+    starts = np.flatnonzero(np.concatenate([[True], np.diff(ordered) > 0]))
+
+    def of(weights: Floats) -> float:
+        own = weights[order]
+        above = np.add.reduceat(own * hits, starts)
+        below = np.add.reduceat(own * ~hits, starts)
+        beaten = np.concatenate([[0.0], np.cumsum(below)[:-1]]) + 0.5 * below
+        whole = above.sum() * below.sum()
+        return float(above @ beaten / whole) if whole else float("nan")
+
+    return Metric(of)
+
+
+def _restricted(judged: Judged, head: Head, data: DataSet) -> Booleans:
+    """Return which answers are right among the labels that the data set has."""
+    known = {*data.own, head.out_of_scope}
+    closed = [i for i, label in enumerate(head.labels) if label not in known]
+    logits = judged.logits.copy()
+    logits[:, closed] = _CLOSED
+    return np.asarray(logits.argmax(axis=1) == judged.truth)
+
+
+def _scope_figures(
+    data: DataSet, judged: Judged, head: Head, calibration: Calibration | None
+) -> Iterator[Figure]:
+    found = features(judged.logits, head)
+    scores = {name: found[name] for name in FEATURES}
+    n, inside = len(judged.in_scope), judged.in_scope
+    best = max(scores, key=lambda name: auroc(scores[name], inside))
+    yield figure(data.head, data.name, "out of scope: AUROC", n, ranking(scores[best], inside))
+    for name, values in scores.items():
+        metric = f"out of scope: AUROC by {name}"
+        yield figure(data.head, data.name, metric, n, ranking(values, inside))
+    if calibration is not None:
+        sure = calibrated(found, calibration.features, calibration.weights, calibration.bias)
+        metric = "out of scope: AUROC by confidence"
+        yield figure(data.head, data.name, metric, n, ranking(sure, inside))
+    yield figure(data.head, data.name, "found out of scope", n, share(judged.correct, ~inside))

@@ -1,0 +1,161 @@
+"""Hard against easy: how many questions have to go to the strong model for how much quality.
+
+Measures and names are those of RouteLLM (Ong et al. 2024, arXiv 2406.18665): the performance gap
+recovered (PGR) is the share of the difference between the weak and the strong model that a routing
+gets back; CPT(x) the share of strong calls at which it is x; APGR its mean over all shares.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+
+from benchmarks.assistant.labelled import ranking
+from benchmarks.assistant.sets import Sets
+from edge_export.evaluation.metrics import Booleans, Floats, Score, rounded, score
+from edge_runtime.routing.calibration import fit_logistic
+
+_SEED = 13
+_DIRECTORY = "routellm_mmlu"
+_RIDGE_FEATURES = 64  # principal components of the embedding: few texts teach few weights
+_QUALITY = 0.95  # of the strong model's
+
+
+@dataclass(frozen=True)
+class Questions:
+    """Questions of a split, with who answered them rightly: ``[questions]``."""
+
+    texts: list[str]
+    weak: Booleans
+    strong: Booleans
+
+
+class Router(msgspec.Struct, frozen=True):
+    """What a predictor of "the small model is right" is worth.
+
+    ``auroc`` of that prediction; ``cpt`` the share of strong calls for 50, 80 and 95 % of the gap;
+    ``quality95`` that for 95 % of the strong model's own accuracy; ``curve`` the accuracy at 0, 5,
+    ... 100 % of strong calls.
+    """
+
+    name: str
+    auroc: Score | None
+    apgr: float
+    cpt: dict[str, float]
+    quality95: float
+    curve: list[float]
+
+
+def read_questions(data: Path, split: str) -> Questions:
+    """Return the questions of a split."""
+    lines = (data / _DIRECTORY / f"{split}.jsonl").read_text("utf-8").rstrip("\n").split("\n")
+    rows = [json.loads(line) for line in lines]
+    return Questions(
+        [row["prompt"] for row in rows],
+        np.array([row["weak_correct"] for row in rows]),
+        np.array([row["strong_correct"] for row in rows]),
+    )
+
+
+def routers(sets: Sets) -> list[Router]:
+    """Return what each predictor is worth, with chance and hindsight beside them."""
+    train, test = read_questions(sets.data, "train"), read_questions(sets.data, sets.split)
+    scores = {"TF-IDF and logistic regression": _tf_idf(train, test)}
+    known, asked = (_vectors(sets, each) for each in (train, test))
+    scores["embedding and form, logistic"] = _embedded(train, test, known, asked)
+    if "difficulty" in sets.encoder.bundle.manifest.heads:
+        logits = [e.mean("difficulty") for e in sets.encode(test.texts, "questions")]
+        scores["the bundle's head"] = np.array([each[0] - each[1] for each in logits])
+        both = _standard(scores["the bundle's head"])
+        scores["head and embedding"] = both + _standard(scores["embedding and form, logistic"])
+    found = [_router(name, values, test) for name, values in scores.items()]
+    hindsight = test.weak.astype(float) - test.strong.astype(float)
+    return [*found, _router("hindsight", hindsight, test, is_known=False), _chance(test)]
+
+
+def _router(name: str, easy: Floats, test: Questions, *, is_known: bool = True) -> Router:
+    """Send the least easy questions first; ties in random order."""
+    order = np.lexsort((np.random.default_rng(_SEED).random(len(easy)), easy))
+    gain = np.concatenate(
+        [[0], np.cumsum(test.strong[order].astype(int) - test.weak[order].astype(int))]
+    )
+    accuracy = test.weak.mean() + gain / len(easy)
+    auroc = score(ranking(easy, test.weak), len(easy), _SEED) if is_known else None
+    return _of_curve(name, auroc, accuracy, test)
+
+
+def _chance(test: Questions) -> Router:
+    share = np.linspace(0, 1, len(test.weak) + 1)
+    weak, strong = float(test.weak.mean()), float(test.strong.mean())
+    return _of_curve("chance", None, weak + share * (strong - weak), test)
+
+
+def _of_curve(name: str, auroc: Score | None, accuracy: Floats, test: Questions) -> Router:
+    weak, strong = float(test.weak.mean()), float(test.strong.mean())
+    recovered = (accuracy - weak) / (strong - weak)
+    calls = np.linspace(0, 1, len(accuracy))
+    at = np.linspace(0, len(accuracy) - 1, 21).round().astype(int)
+    return Router(
+        name,
+        auroc,
+        rounded(float(recovered.mean())),
+        {f"{x}": _first(calls, recovered >= x / 100) for x in (50, 80, 95)},
+        _first(calls, accuracy >= _QUALITY * strong),
+        [rounded(float(each)) for each in accuracy[at]],
+    )
+
+
+def _first(calls: Floats, reached: Booleans) -> float:
+    return rounded(float(calls[int(np.argmax(reached))]))
+
+
+def _tf_idf(train: Questions, test: Questions) -> Floats:
+    """Return the log-odds of the usual floor: words and pairs of words, logistic regression."""
+    words = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
+    model = LogisticRegression(C=1.0, max_iter=1000)
+    model.fit(words.fit_transform(train.texts), train.weak)
+    return np.asarray(model.decision_function(words.transform(test.texts)))
+
+
+def _embedded(train: Questions, test: Questions, known: Floats, asked: Floats) -> Floats:
+    """Return the log-odds of a logistic model over the embedding and the form of a question."""
+    mean = known.mean(axis=0)
+    _, _, axes = np.linalg.svd(known - mean, full_matrices=False)
+    axes = axes[:_RIDGE_FEATURES]
+    fit = np.hstack([(known - mean) @ axes.T, _form(train.texts)])
+    weights, bias = fit_logistic(fit, train.weak)
+    return np.asarray(np.hstack([(asked - mean) @ axes.T, _form(test.texts)]) @ weights + bias)
+
+
+def _vectors(sets: Sets, questions: Questions) -> Floats:
+    encodings = sets.encode(questions.texts, "questions")
+    return np.stack([each.mean("embedding") for each in encodings]).astype(np.float64)
+
+
+def _form(texts: Sequence[str]) -> Floats:
+    """Return what is seen without reading: lengths, digits, negations, blanks to fill in."""
+    return np.array(
+        [
+            [
+                np.log(len(text)),
+                sum(letter.isdigit() for letter in text) / len(text),
+                sum(not letter.isascii() for letter in text) / len(text),
+                float(" not " in text.lower() or "except" in text.lower()),
+                float("_" in text),
+                float("statement 1" in text.lower()),
+                np.log(1 + len(text.split("\nA.")[-1])),
+            ]
+            for text in texts
+        ]
+    )
+
+
+def _standard(values: Floats) -> Floats:
+    return np.asarray((values - values.mean()) / values.std())

@@ -1,0 +1,1 @@
+"""Extractive summaries against the first sentences, random ones, and the best one."""

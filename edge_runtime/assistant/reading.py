@@ -26,7 +26,7 @@ _SURE = 0.9  # confidence from which on a command counts where no threshold pass
 
 @dataclass(frozen=True)
 class Reading:
-    """Intent and confidence; slots, sentiment and entities if the bundle has the heads.
+    """Intent and confidence; slots, sentiment, entities and personal data if there are heads.
 
     ``confidence`` is the probability that the intent is a right and sufficient answer: for a text
     that is out of scope, that this is a mistake; for one that needs the large model, 0. ``target``
@@ -41,6 +41,7 @@ class Reading:
     calibration: Calibration | None
     sentiment: Candidate | None
     entities: list[Entity]
+    personal: list[Entity]
     slots: list[Entity] | None = None
     target: Candidate | None = None
     command: str | None = None
@@ -109,8 +110,9 @@ def read(encoder: Encoder, text: str) -> Reading:
         head=head,
         calibration=calibration,
         sentiment=_sentiment(manifest.heads.get("sentiment"), encoding),
-        entities=_entities(manifest.heads.get("entities"), encoding),
-        slots=_slots(manifest.heads.get("slots"), encoding),
+        entities=_tagged("entities", manifest, encoding) or [],
+        personal=_tagged("pii", manifest, encoding) or [],
+        slots=_tagged("slots", manifest, encoding),
         target=_target(manifest.heads.get("target"), encoding),
         command=_command(manifest, encoding),
         scope=_scope(logits, head, calibration),
@@ -136,12 +138,9 @@ def _sentiment(head: Head | None, encoding: Encoding) -> Candidate | None:
     return classify("sentiment", head, encoding.mean("sentiment")).candidates[0]
 
 
-def _entities(head: Head | None, encoding: Encoding) -> list[Entity]:
-    return [] if head is None else tag("entities", head, encoding)
-
-
-def _slots(head: Head | None, encoding: Encoding) -> list[Entity] | None:
-    return None if head is None else tag("slots", head, encoding)
+def _tagged(name: str, manifest: Manifest, encoding: Encoding) -> list[Entity] | None:
+    head = manifest.heads.get(name)
+    return None if head is None else tag(name, head, encoding)
 
 
 def _target(head: Head | None, encoding: Encoding) -> Candidate | None:

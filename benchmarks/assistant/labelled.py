@@ -9,10 +9,15 @@ import numpy as np
 from benchmarks.assistant.figures import Figure, figure, plain
 from benchmarks.assistant.sets import DataSet
 from edge_export.evaluation.metrics import Booleans, Floats, Metric, share
-from edge_export.train.evaluation import Judged, judge
+from edge_export.train.evaluation import Judged, judge, judge_tags
 from edge_runtime.bundles.manifest import Calibration, Head, Manifest
 from edge_runtime.routing.calibration import auroc
-from edge_runtime.routing.confidence import FEATURES, calibrated, features
+from edge_runtime.routing.confidence import (
+    FEATURES,
+    calibrated,
+    features,
+    score_features,
+)
 
 _CLOSED = -1e4
 _BINS = 15
@@ -57,10 +62,21 @@ def calibration_figure(head: str, sets: list[DataSet], manifest: Manifest) -> Fi
 
 
 def confidence_of(head: str, sets: list[DataSet], manifest: Manifest) -> tuple[Floats, Booleans]:
-    """Return confidence and correctness ``[texts]`` of a calibrated head on its data sets."""
+    """Return confidence and correctness of a calibrated head's answers on its data sets.
+
+    An answer is a text's label, or for a tagging head a span that it found.
+    """
     calibration = manifest.calibration[head]
     confidences, correct = [], []
     for data in sets:
+        if manifest.heads[head].type == "tagging":
+            scores, right = judge_tags(head, manifest.heads[head], data.examples, data.encodings)
+            found = score_features(scores)
+            confidences.append(
+                calibrated(found, calibration.features, calibration.weights, calibration.bias)
+            )
+            correct.append(right)
+            continue
         judged = judge(head, manifest.heads[head], data.examples, data.encodings)
         found = features(judged.logits, manifest.heads[head])
         confidences.append(

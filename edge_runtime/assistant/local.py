@@ -9,7 +9,7 @@ from edge_runtime.assistant.local_answer import local_answer
 from edge_runtime.bundles.manifest import Head, HeadType
 from edge_runtime.errors import BadRequestError, BundleError, UnsupportedTaskError
 from edge_runtime.messages import Answer, Request
-from edge_runtime.routing.confidence import confidence
+from edge_runtime.routing.confidence import confidence, sure_entities
 from edge_runtime.tasks.classification import certainty, classify, text_logits
 from edge_runtime.tasks.embedding import embed
 from edge_runtime.tasks.encoder import Encoder
@@ -75,7 +75,8 @@ class _EncoderTasks:
     def _tag(self, request: Request) -> Answer:
         name, head = self._head("tagging", _option(request, "head", str))
         encoding = self._encoder.encode([request.text], [name])[0]
-        entities = tag(name, head, encoding)
+        calibration = self._encoder.bundle.manifest.calibration.get(name)
+        entities = sure_entities(tag(name, head, encoding), calibration)
         sure = lowest_score(name, head, encoding)
         reason = f"head {name}, confidence of the least certain word"
         return self._answered(request, {"entities": entities}, sure, reason)

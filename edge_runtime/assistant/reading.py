@@ -12,7 +12,7 @@ from edge_runtime.assistant.commands.intents import is_home_intent
 from edge_runtime.assistant.commands.names import Home
 from edge_runtime.bundles.manifest import Calibration, Head, Manifest
 from edge_runtime.messages import Candidate, Context, Entity
-from edge_runtime.routing.confidence import confidence, features
+from edge_runtime.routing.confidence import confidence, features, sure_entities
 from edge_runtime.tasks.classification import Classification, classify
 from edge_runtime.tasks.encoder import Encoder, Encoding, Floats
 from edge_runtime.tasks.tagging import tag
@@ -140,7 +140,9 @@ def _sentiment(head: Head | None, encoding: Encoding) -> Candidate | None:
 
 def _tagged(name: str, manifest: Manifest, encoding: Encoding) -> list[Entity] | None:
     head = manifest.heads.get(name)
-    return None if head is None else tag(name, head, encoding)
+    if head is None:
+        return None
+    return sure_entities(tag(name, head, encoding), manifest.calibration.get(name))
 
 
 def _target(head: Head | None, encoding: Encoding) -> Candidate | None:

@@ -61,8 +61,8 @@ class Head(msgspec.Struct, frozen=True, omit_defaults=True):
 class Calibration(msgspec.Struct, frozen=True):
     """How a head's score becomes a confidence, and from where on it is trusted.
 
-    ``weights`` and ``bias`` are of a logistic model over ``features`` of the logits, fitted on one
-    half of ``evaluation``; ``threshold`` was tested on the other half (``n`` samples): answers at
+    ``weights`` and ``bias`` are of a logistic model over ``features`` of the logits (for a tagging
+    head: of the score of a span, and a sample is a span that was found), fitted on one half of ``evaluation``; ``threshold`` was tested on the other half (``n`` samples): answers at
     or above it are wrong with probability at most ``alpha``, with certainty ``1 - delta``. It is
     None when no threshold passed: then the head carries no guarantee. Of the ``n`` samples
     ``accepted`` lay at or above it and ``errors`` of these were wrong, so that the bound can be

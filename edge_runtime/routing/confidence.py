@@ -6,14 +6,18 @@ import math
 from collections.abc import Sequence
 from functools import lru_cache
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.bundles.manifest import Calibration, Head
+from edge_runtime.messages import Entity
 
 FEATURES = ("energy", "scope", "margin", "log_prob")
 SCOPE_SCORE = "energy"  # tells best what is out of scope: benchmarks/results/decision
 Floats = npt.NDArray[np.float64]
+
+_LEAST = 1e-4  # a probability is never taken to be surer than this
 
 
 def features(logits: npt.NDArray[np.floating], head: Head) -> dict[str, Floats]:
@@ -70,6 +74,24 @@ def confidence(
     if calibration is None:
         return float(math.exp(float(found["log_prob"])))
     return float(calibrated(found, calibration.features, calibration.weights, calibration.bias))
+
+
+def sure_entities(entities: Sequence[Entity], calibration: Calibration | None) -> list[Entity]:
+    """Return the entities with the probability that their span and label are right as score."""
+    if calibration is None or not entities:
+        return list(entities)
+    found = score_features(np.array([entity.score for entity in entities]))
+    scores = calibrated(found, calibration.features, calibration.weights, calibration.bias)
+    return [
+        msgspec.structs.replace(entity, score=round(float(score), 4))
+        for entity, score in zip(entities, scores, strict=True)
+    ]
+
+
+def score_features(scores: Floats) -> dict[str, Floats]:
+    """Return what the mean probability of a span's words ``[spans]`` says: its log-odds."""
+    inside = np.clip(scores, _LEAST, 1 - _LEAST)
+    return {"log_odds": np.asarray(np.log(inside / (1 - inside)))}
 
 
 def calibrated(

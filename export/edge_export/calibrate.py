@@ -25,7 +25,12 @@ from edge_runtime.routing.calibration import (
     fit_temperature,
     learn_threshold,
 )
-from edge_runtime.routing.confidence import FEATURES, SCOPE_SCORE, calibrated, features
+from edge_runtime.routing.confidence import (
+    SCOPE_SCORE,
+    calibrated,
+    features,
+    score_features,
+)
 from edge_runtime.routing.drift import BINS
 from edge_runtime.tasks.encoder import Encoder
 
@@ -85,6 +90,36 @@ def calibrate(  # noqa: PLR0913 - the options of the command
     others = read_json(bundle.path / FILE_NAME).get("calibration", {})
     calibration = {**others, name: msgspec.to_builtins(found)}
     return name, found, rewrite_manifest(bundle.path, calibration=calibration)
+
+
+def fit_tags(
+    scores: Floats, right: Booleans, *, alpha: float, delta: float, evaluation: str, seed: int = 13
+) -> Calibration | None:
+    """Return confidence and threshold of a tagging head, from the spans ``[spans]`` it found.
+
+    None where there are too few of them.
+    """
+    if len(scores) < 2 * fewest_samples(alpha, delta) or right.all():
+        return None
+    every = np.ones(len(right), dtype=bool)
+    found = score_features(scores)
+    fit = fit_threshold(found, right, every, alpha=alpha, delta=delta, seed=seed)
+    held_out, threshold = fit.tested, fit.threshold
+    mixed = right[held_out].any() and not right[held_out].all()
+    return Calibration(
+        features=fit.features,
+        weights=fit.weights,
+        bias=fit.bias,
+        alpha=alpha,
+        delta=delta,
+        n=threshold.n,
+        threshold=threshold.value,
+        coverage=round(threshold.accepted / max(len(held_out), 1), 4),
+        auroc=round(auroc(scores[held_out], right[held_out]), 4) if mixed else None,
+        evaluation=evaluation,
+        accepted=threshold.accepted,
+        errors=threshold.errors,
+    )
 
 
 @dataclass(frozen=True)
@@ -171,16 +206,17 @@ def _fit(
 
     Rounded as they are written: the threshold belongs to the confidence that a device computes.
     """
+    last = list(found)[-1]  # log_prob of a label, log_odds of a span
     if not len(fitted):
-        return ["log_prob"], [0.0], 0.0
-    if correct[fitted].all():
+        return [last], [0.0], 0.0
+    if last == "log_prob" and correct[fitted].all():
         # nothing here says what a mistake looks like, so that any confidence would fit; this one
         # falls with the probability of the best label, and the threshold is tested all the same
         weight, bias = _WITHOUT_MISTAKES
         return ["log_prob"], [weight], bias
     # a head without an out-of-scope label has a constant "scope"
-    varied = [name for name in FEATURES if float(np.ptp(found[name][fitted])) > 0]
-    names = varied or ["log_prob"]
+    varied = [name for name in found if float(np.ptp(found[name][fitted])) > 0]
+    names = varied or [last]
     inputs = np.column_stack([found[name][fitted] for name in names])
     weights, bias = fit_logistic(inputs, correct[fitted])
     return names, [round(float(weight), 6) for weight in weights], round(bias, 6)

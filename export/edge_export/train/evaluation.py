@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,18 +122,37 @@ def judge_spans(name: str, head: Head, example: Example, encoding: Encoding) -> 
     Labels that the source's annotators did not look for are left out on both sides, and so is what
     lies where the annotation is unknown.
     """
-    unknown = [(s.start, s.end) for s in example.spans if s.label is None]
     truth = {(s.start, s.end, s.label) for s in example.spans if s.label is not None}
-    either = {(start, end): label for start, end, label in truth if OR in label}
-    found = set()
+    return truth, {span for span, _ in _found_spans(name, head, example, encoding)}
+
+
+def judge_tags(
+    name: str, head: Head, examples: Sequence[Example], encodings: Sequence[Encoding]
+) -> tuple[Floats, Booleans]:
+    """Return the score of each span that is found, and whether it is right: ``[spans]``."""
+    scores: list[float] = []
+    right: list[bool] = []
+    for example, encoding in zip(examples, encodings, strict=True):
+        truth, _ = judge_spans(name, head, example, encoding)
+        for span, score in _found_spans(name, head, example, encoding):
+            scores.append(score)
+            right.append(span in truth)
+    return np.array(scores, dtype=np.float64), np.array(right, dtype=bool)
+
+
+def _found_spans(
+    name: str, head: Head, example: Example, encoding: Encoding
+) -> Iterator[tuple[tuple[int, int, str], float]]:
+    """Yield spans with their scores; one of several labels that may be right is right."""
+    unknown = [(s.start, s.end) for s in example.spans if s.label is None]
+    either = {(s.start, s.end): s.label for s in example.spans if s.label and OR in s.label}
     for entity in tag(name, head, encoding):
         start, end, label = entity.start, entity.end, entity.label
         if example.covers and label not in example.covers:
             continue
         if not any(a < end and start < b for a, b in unknown):
             wanted = either.get((start, end), "")
-            found.add((start, end, wanted if label in wanted.split(OR) else label))
-    return truth, found
+            yield (start, end, wanted if label in wanted.split(OR) else label), entity.score
 
 
 def classification_metrics(judged: Judged) -> dict[str, float]:

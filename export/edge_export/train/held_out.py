@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from edge_export.evaluation.metrics import Metric, score, share
+from edge_export.evaluation.metrics import Booleans, Floats, Metric, score, share
 from edge_export.train.evaluation import (
     Judged,
     classification_metrics,
     encode_all,
     judge,
     judge_spans,
+    judge_tags,
     span_f1,
     span_metrics,
 )
@@ -24,11 +25,15 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Metrics by source, their intervals of 95 % by source, and each labelled head's samples."""
+    """Metrics by source, their intervals of 95 % by source, and each head's samples.
+
+    ``tagged`` holds score and rightness ``[spans]`` of what a tagging head found.
+    """
 
     metrics: dict[str, dict[str, float]] = field(default_factory=dict)
     intervals: dict[str, dict[str, Interval]] = field(default_factory=dict)
     judged: dict[str, Judged] = field(default_factory=dict)
+    tagged: dict[str, tuple[Floats, Booleans]] = field(default_factory=dict)
 
 
 def measure(encoder: Encoder, recipe: Recipe, held_out: BySource, title: str) -> HeldOut:
@@ -55,13 +60,17 @@ def measure(encoder: Encoder, recipe: Recipe, held_out: BySource, title: str) ->
                 "accuracy": share(judged.correct, inside),
                 "oos_recall": share(judged.correct, ~inside),
             }
-            rows, outputs = by_head.setdefault(name, ([], []))
-            rows += examples
-            outputs += encodings
+        rows, outputs = by_head.setdefault(name, ([], []))
+        rows += examples
+        outputs += encodings
         result.metrics[source.name] = found
         result.intervals[source.name] = _intervals(metrics, len(examples), recipe.training.seed)
     for name, (rows, outputs) in by_head.items():
-        result.judged[name] = judge(name, encoder.bundle.manifest.heads[name], rows, outputs)
+        head = encoder.bundle.manifest.heads[name]
+        if head.type == "tagging":
+            result.tagged[name] = judge_tags(name, head, rows, outputs)
+        else:
+            result.judged[name] = judge(name, head, rows, outputs)
     return result
 
 

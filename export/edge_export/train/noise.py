@@ -27,9 +27,18 @@ _GREETINGS = (
 )  # fmt: skip
 _ENDINGS = (" please", ", please", " thanks", ", thank you", " now", " ok?", "!!")
 _ASIDES = (
-    "i just came home", "we have guests tonight", "i am so tired", "sorry for asking again",
-    "my hands are full", "it is quite late", "i hope you can hear me", "that is all for now",
-    "we are about to leave", "i keep forgetting it", "the kids are asleep", "i have no idea",
+    "i just came home",
+    "we have guests tonight",
+    "i am so tired",
+    "sorry for asking again",
+    "my hands are full",
+    "it is quite late",
+    "i hope you can hear me",
+    "that is all for now",
+    "we are about to leave",
+    "i keep forgetting it",
+    "the kids are asleep",
+    "i have no idea",
 )
 _FILLERS = ("um", "uh", "er", "like", "you know")
 _HOMOPHONES = {

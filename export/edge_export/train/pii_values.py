@@ -6,6 +6,7 @@ import random
 import re
 import string
 from collections.abc import Callable
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -42,6 +43,10 @@ _DAYS = (
 _BIRTHDAYS = (
     "%d.%m.%Y", "%m/%d/%Y", "%B %d, %Y", "%d %B %Y", "%Y-%m-%d",
 )  # fmt: skip
+# fixed, where Faker's own depend on the clock, so that the same seed makes the same rows
+_RECENT = datetime(2000, 1, 1)  # noqa: DTZ001 - as a wall clock shows it
+_RECENT_DAYS = 9497  # to the end of 2025
+_BORN = (date(1920, 1, 1).toordinal(), date(2015, 1, 1).toordinal())
 _FIRMS = (
     "{} Inc", "{} Inc.", "{} LLC", "{} Ltd", "{} GmbH", "{} Group", "{} & Sons", "{} Partners",
     "{} Corporation", "{} Holdings", "The {} Company", "{} Bank", "{} University", "{} Labs",
@@ -69,6 +74,7 @@ class Maker:
         self._fakers = {locale: Faker(locale) for locale in _LOCALES}
         for faker in self._fakers.values():
             faker.seed_instance(rng.randrange(2**32))
+            _order_towns(faker)
         self._makers: dict[str, Callable[[], str]] = {
             "PERSON": self._person,
             "GPE": self._town,
@@ -87,7 +93,7 @@ class Maker:
             "TITLE": self._title,
             "US_DRIVER_LICENSE": self._licence,
             "US_PASSPORT": lambda: self._pattern(rng.choice(["?########", "#########"])),
-            "DATE_OF_BIRTH": lambda: self._us.date_of_birth().strftime(rng.choice(_BIRTHDAYS)),
+            "DATE_OF_BIRTH": self._birthday,
             "PASSWORD": self._password,
             "MAC_ADDRESS": self._us.mac_address,
             "ID_NUMBER": self._identifier,
@@ -170,7 +176,12 @@ class Maker:
     def _date(self) -> str:
         if self.rng.random() < 0.15:  # noqa: PLR2004
             return self.rng.choice(_DAYS)
-        return str(self._us.date_time_this_century().strftime(self.rng.choice(_DATES)))
+        when = _RECENT + timedelta(self.rng.uniform(0, _RECENT_DAYS))
+        return when.strftime(self.rng.choice(_DATES))
+
+    def _birthday(self) -> str:
+        day = date.fromordinal(self.rng.randint(*_BORN))
+        return day.strftime(self.rng.choice(_BIRTHDAYS))
 
     def _phone(self) -> str:
         return str(self._faker().phone_number())
@@ -269,3 +280,11 @@ class Maker:
 
     def _digits(self, pattern: str) -> str:
         return re.sub("#", lambda _: self.rng.choice(string.digits), pattern)
+
+
+def _order_towns(faker: Faker) -> None:
+    """Bring the towns in order: Faker's Italian ones come from a set, new in each process."""
+    for provider in faker.get_providers():
+        towns = getattr(provider, "cities", None)
+        if isinstance(towns, list):
+            vars(provider)["cities"] = sorted(towns)

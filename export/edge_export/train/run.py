@@ -18,12 +18,11 @@ from tqdm import tqdm
 
 import edge_runtime
 from edge_export.bundle import write_bundle
-from edge_export.calibrate import fit_calibration
+from edge_export.calibrate import fit_calibration, fit_tags
 from edge_export.train import report
 from edge_export.train.assemble import write_fp32, write_int8
 from edge_export.train.checkpoint import Checkpoint, Progress
-from edge_export.train.evaluation import Judged
-from edge_export.train.held_out import measure
+from edge_export.train.held_out import HeldOut, measure
 from edge_export.train.model import base_config
 from edge_export.train.network import Trained
 from edge_export.train.parts import Parts, divide
@@ -112,24 +111,34 @@ def _build(
             manifest,
             task="text-classification" if labelled else "token-classification",
             report=contents,
-            calibration=_calibrate(recipe, parts, order, int8.judged),
+            calibration=_calibrate(recipe, parts, order, int8),
             versions={name: _version(name) for name in _PINNED},
         )
         return write_bundle(directories["int8"], manifest, order.output, force=order.force)
 
 
 def _calibrate(
-    recipe: Recipe, parts: Parts, order: Order, judged: dict[str, Judged]
+    recipe: Recipe, parts: Parts, order: Order, held_out: HeldOut
 ) -> dict[str, Calibration]:
     found = {}
-    for head, samples in judged.items():
-        names = [s.name for s in recipe.sources if s.head == head and parts.held_out.get(s.name)]
-        kind = "held out of" if parts.split.issuperset(names) else "dev:"
-        evaluation = f"{kind} {' + '.join(names)}"
+    for head, samples in held_out.judged.items():
+        evaluation = _evaluation(recipe, parts, head)
         found[head] = fit_calibration(
             samples, alpha=order.alpha, delta=order.delta, evaluation=evaluation
         )
+    for head, (scores, right) in held_out.tagged.items():
+        evaluation = _evaluation(recipe, parts, head)
+        fitted = fit_tags(
+            scores, right, alpha=order.alpha, delta=order.delta, evaluation=evaluation
+        )
+        found |= {} if fitted is None else {head: fitted}
     return found
+
+
+def _evaluation(recipe: Recipe, parts: Parts, head: str) -> str:
+    names = [s.name for s in recipe.sources if s.head == head and parts.held_out.get(s.name)]
+    kind = "held out of" if parts.split.issuperset(names) else "dev:"
+    return f"{kind} {' + '.join(names)}"
 
 
 def _latency_ms(encoder: Encoder) -> float:

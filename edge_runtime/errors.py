@@ -6,11 +6,13 @@ from __future__ import annotations
 class EdgeError(Exception):
     """Root of all errors of this project; its message says what happened and what to do next.
 
-    ``code`` is the status that goes on the wire (DESIGN section 8), ``kind`` its stable name.
+    ``code`` is the status that goes on the wire (DESIGN section 8), ``kind`` its stable name,
+    ``retry_after_s`` when to ask again, where that is known.
     """
 
     code = "500"
     kind = "internal"
+    retry_after_s: float | None = None
 
 
 class BadRequestError(EdgeError, ValueError):
@@ -34,6 +36,17 @@ class PolicyDeniedError(EdgeError, PermissionError):
     kind = "policy_denied"
 
 
+class OverBudgetError(EdgeError, RuntimeError):
+    """The owner's budget is spent; ``retry_after_s`` is how long until some of it is back."""
+
+    code = "429"
+    kind = "budget"
+
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
 class ExpiredError(EdgeError, TimeoutError):
     """The deadline passed before there was a final answer."""
 
@@ -46,6 +59,17 @@ class UnavailableError(EdgeError, ConnectionError):
 
     code = "503"
     kind = "unavailable"
+
+
+class UnusableAnswerError(EdgeError, ValueError):
+    """A large model answered, and its answer must not be delivered; the message says why."""
+
+    code = "502"
+    kind = "unusable_answer"
+
+
+class NotSentError(UnavailableError):
+    """Nobody could be asked, and nothing left the device."""
 
 
 class BundleError(EdgeError, ValueError):

@@ -21,6 +21,8 @@ PROTOCOL_VERSION = 1
 MAX_TEXT_BYTES = 64 * 1024
 MAX_PAYLOAD_BYTES = 256 * 1024
 
+_TEMPORARY = {"429", "500", "502", "503", "504"}
+
 
 class RequestPolicy(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """What a request asks of the routing; the owner's policy can only make it stricter.
@@ -41,7 +43,10 @@ class RequestPolicy(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unkn
 
 
 class Request(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One query. On MQTT the task stands in the topic, which wins over ``task`` here."""
+    """One query. On MQTT task and client stand in the topic, which wins over what is said here.
+
+    ``client`` is who asks; ``local`` is a command or program on the device itself.
+    """
 
     text: str
     v: Literal[1] = 1
@@ -52,6 +57,7 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True):
     options: dict[str, Any] = {}
     policy: RequestPolicy = RequestPolicy()
     reply_to: str | None = None
+    client: str = "local"
 
 
 class Guarantee(msgspec.Struct, frozen=True):
@@ -77,6 +83,11 @@ class ErrorInfo(msgspec.Struct, frozen=True):
     type: str
     message: str
     retry_after_s: float | None = None
+
+    @property
+    def is_temporary(self) -> bool:
+        """Whether asking again may help: not if the answer would cost too much."""
+        return self.code in _TEMPORARY and self.type != "budget"
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,12 +133,27 @@ class Entity(msgspec.Struct, frozen=True):
     score: float
 
 
+class Turn(msgspec.Struct, frozen=True):
+    """What was said earlier in the session, by the user or by the assistant of the device."""
+
+    role: Literal["user", "assistant"]
+    text: str
+
+
 class Context(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the small model found out before it asked; all texts are redacted."""
+    """What the small model found out before it asked; all texts are redacted.
+
+    ``guess`` is the local best guess: its label, and the confidence that it is a right and
+    sufficient answer. ``history`` are the last turns of the session, oldest first. ``schema`` is
+    the JSON schema that the answer has to fit.
+    """
 
     intents: list[Candidate] = []
     sentiment: Candidate | None = None
     entities: list[Entity] = []
+    guess: Candidate | None = None
+    history: list[Turn] = []
+    schema: dict[str, Any] | bool | None = None
 
 
 class Escalation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -216,7 +242,12 @@ def check_text(text: str) -> str:
     return text
 
 
+def error_info(error: EdgeError) -> ErrorInfo:
+    """Return what an answer says of an error."""
+    return ErrorInfo(error.code, error.kind, str(error), error.retry_after_s)
+
+
 def error_answer(request_id: str, task: str, error: EdgeError) -> Answer:
     """Return the answer that reports an error to whoever asked."""
-    info = ErrorInfo(code=error.code, type=error.kind, message=str(error))
+    info = error_info(error)
     return Answer(id=request_id, task=task, status="error", error=info)

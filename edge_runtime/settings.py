@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -15,10 +15,14 @@ from edge_runtime.places import config_files, default_state_directory
 from edge_runtime.routing.policy import OwnerPolicy
 
 if TYPE_CHECKING:
+    from edge_runtime.assistant.governing.governor import Governor
     from edge_runtime.inference.resources import Resources
 
 _PREFIX = "EDGE_"
 _TABLES = ("home", "policy")  # each key of these is taken from the first source that has it
+_POLICY_VARIABLES = (
+    "privacy", "when_offline", "deadline_ms", "max_cost_usd", "max_local_error",
+)  # fmt: skip
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -51,6 +55,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     llm_model: str | None = None
     llm_key_file: str | None = None
     commands_topic: str | None = None
+    query_log: str | None = None
+    query_log_text: bool = False
+    policy_file: str | None = None
     home: Home = Home()
     policy: OwnerPolicy = OwnerPolicy()
 
@@ -60,6 +67,49 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         if self.state:
             return Path(self.state).expanduser()
         return Path(default_state_directory())
+
+    def owner_policy(self) -> OwnerPolicy:
+        """Return the policy: that of ``policy_file`` if one is named, else that of the settings.
+
+        Raises:
+            ConfigError: the file cannot be read or is wrong, or there are two policies.
+        """
+        if self.policy_file is None:
+            return self.policy
+        path = Path(self.policy_file).expanduser()
+        if self.policy != OwnerPolicy():
+            raise ConfigError(
+                f"two policies: policy_file names {path}, and [policy] or EDGE_POLICY_… say "
+                "something as well; keep one"
+            )
+        return read_policy_file(path)
+
+    def governor(self, reload: Callable[[], Settings] | None = None) -> Governor:
+        """Return who keeps to the owner's policy, with the ledger in the state directory.
+
+        ``reload`` gives the settings as they stand, for a process that runs on while the policy is
+        edited.
+
+        Raises:
+            ConfigError: the policy is wrong.
+        """
+        from edge_runtime.assistant.governing.governor import Governor
+        from edge_runtime.assistant.governing.ledger import FILE_NAME, Ledger
+
+        log = None
+        if self.query_log:
+            from edge_runtime.assistant.governing.query_log import QueryLog
+
+            log = QueryLog(Path(self.query_log).expanduser(), with_text=self.query_log_text)
+        policy: OwnerPolicy | Callable[[], OwnerPolicy] = self.owner_policy()
+        if reload is not None:
+            from edge_runtime.assistant.governing.policy_watch import PolicyWatch
+
+            files = config_files(os.environ) + ([self.policy_file] if self.policy_file else [])
+            policy = PolicyWatch(
+                [Path(each).expanduser() for each in files], lambda: reload().owner_policy()
+            )
+        return Governor(policy, ledger=Ledger(self.state_directory / FILE_NAME), log=log)
 
     def resources(self, *, shared: bool = False) -> Resources:
         """Return what the profile of this board allows, or the settings say instead.
@@ -104,6 +154,24 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         return "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "-" for c in host)[:64]
 
 
+def read_policy_file(path: Path) -> OwnerPolicy:
+    """Read a policy that stands in a file of its own.
+
+    Raises:
+        ConfigError: it cannot be read, or is wrong; the message names each line that is.
+    """
+    from edge_runtime.routing.policy_document import read_policy
+
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ConfigError(f"the policy {path} cannot be read: {exc}") from exc
+    policy, problems = read_policy(text)
+    if policy is None:
+        raise ConfigError("; ".join(f"{path}:{each.line}: {each.said}" for each in problems))
+    return policy
+
+
 _Value = TypeVar("_Value")
 
 
@@ -136,11 +204,22 @@ def load_settings(environment: Mapping[str, str] | None = None, **options: objec
         try:
             msgspec.convert(values, Settings, strict=source != "environment")
         except msgspec.ValidationError as exc:
-            raise ConfigError(f"{source}: {exc}") from exc
+            raise ConfigError(_located(source, exc)) from exc
         merged.update(values)
         for name, table in tables.items():
             table.update(merged.pop(name, {}))
     return msgspec.convert({**merged, **tables}, Settings, strict=False)
+
+
+def _located(source: str, error: msgspec.ValidationError) -> str:
+    """Return what is wrong, in a file with each line that is."""
+    if not os.path.isfile(source):  # noqa: PTH113
+        return f"{source}: {error}"
+    from edge_runtime.routing.policy_document import read_document
+
+    _, problems = read_document(Path(source).read_text(encoding="utf-8"), Settings)
+    said = [f"{source}:{each.line}: {each.said}" for each in problems]
+    return "; ".join(said) or f"{source}: {error}"
 
 
 def _sources(
@@ -167,7 +246,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     for key in Settings.__struct_fields__:
         if (value := environment.get(_PREFIX + key.upper())) and key not in _TABLES:
             values[key] = value
-    for key in OwnerPolicy.__struct_fields__:
+    for key in _POLICY_VARIABLES:
         if value := environment.get(f"{_PREFIX}POLICY_{key.upper()}"):
             policy[key] = value
     return {**values, "policy": policy}

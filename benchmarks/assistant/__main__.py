@@ -20,10 +20,11 @@ from benchmarks.assistant.embedding import embedding_figures
 from benchmarks.assistant.figures import Figure, plain, table
 from benchmarks.assistant.home import home_figures
 from benchmarks.assistant.labelled import calibration_figure, labelled_figures, outcome_figures
-from benchmarks.assistant.plots import draw_reliability
+from benchmarks.assistant.personal import personal_figures
+from benchmarks.assistant.plots import draw_noise, draw_reliability
 from benchmarks.assistant.robustness import noise_figures
 from benchmarks.assistant.sets import DataSet, Sets
-from benchmarks.assistant.tagged import personal_figures, tagged_figures
+from benchmarks.assistant.tagged import tagged_figures
 from benchmarks.harness.report import begin, publish
 from edge_runtime.bundles.store import Store
 from edge_runtime.tasks.encoder import Encoder
@@ -31,6 +32,7 @@ from edge_runtime.tasks.encoder import Encoder
 _PACKAGES = ("edge-runtime", "numpy", "onnxruntime", "tokenizers")
 _TIMED_TEXT = "turn on the light in the kitchen and set it to fifty percent please"
 _REPEATS = 200
+_FEW_SHOT = ("CLINC150", "HWU64: intents")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,7 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     bundle = Store(None).open(options.bundle)
     sets = Sets(Encoder(bundle), options.data, options.split)
     found = sets.all()
-    figures = [each for data in found for each in _figures(sets, data)]
+    base = None
+    if options.base is not None:
+        base = Sets(Encoder(Store(None).open(options.base)), options.data, options.split)
+    figures = [each for data in found for each in _figures(sets, base, data)]
     figures += home_figures(sets)
     figures += _calibration(sets, found)
     commands = [data for data in found if data.head in {"intent", "command"}]
@@ -48,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     figures += _cost(sets)
     if options.out is not None:
         draw_reliability(found, bundle.manifest, options.out / "reliability.png")
+        draw_noise(figures, options.out / "noise.png")
     document |= {
         "date": dt.datetime.now(dt.UTC).date().isoformat(),
         "machine": platform.machine(),
@@ -61,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if any(each.is_met is False for each in figures) else 0
 
 
-def _figures(sets: Sets, data: DataSet) -> Iterator[Figure]:
+def _figures(sets: Sets, base: Sets | None, data: DataSet) -> Iterator[Figure]:
     """Yield what is measured of one data set."""
     manifest = sets.encoder.bundle.manifest
     head = manifest.heads[data.head]
@@ -73,8 +79,8 @@ def _figures(sets: Sets, data: DataSet) -> Iterator[Figure]:
         yield from personal_figures(data, manifest)
     else:
         yield from tagged_figures(data, manifest)
-    if data.head in {"intent", "command"} and len(data.own) > 2:  # noqa: PLR2004
-        yield from embedding_figures(data, "embedding")
+    if data.name in _FEW_SHOT and "embedding" in manifest.heads:
+        yield from embedding_figures(sets, base, data)
 
 
 def _calibration(sets: Sets, found: Sequence[DataSet]) -> Iterator[Figure]:
@@ -108,8 +114,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--data", type=Path, required=True, help="directory of the data sets")
     add("--split", default="dev", help="which files of each data set")
     add("--bundle", default="assistant", help="name in the store, or a directory")
+    add("--base", help="bundle of the base model, whose embedding to compare")
     add("--noisy", type=int, default=300, help="texts of each data set that get noise")
-    add("--out", type=Path, help="write results.json, table.md and reliability.png here")
+    add("--out", type=Path, help="write results.json, table.md and plots here")
     return parser
 
 

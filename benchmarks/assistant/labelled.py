@@ -11,9 +11,9 @@ from benchmarks.assistant.sets import DataSet
 from edge_export.evaluation.metrics import Booleans, Floats, Metric, share
 from edge_export.train.evaluation import Judged, judge, judge_tags
 from edge_runtime.bundles.manifest import Calibration, Head, Manifest
-from edge_runtime.routing.calibration import auroc
 from edge_runtime.routing.confidence import (
     FEATURES,
+    SCOPE_SCORE,
     calibrated,
     features,
     score_features,
@@ -129,8 +129,8 @@ def _scope_figures(
     found = features(judged.logits, head)
     scores = {name: found[name] for name in FEATURES}
     n, inside = len(judged.in_scope), judged.in_scope
-    best = max(scores, key=lambda name: auroc(scores[name], inside))
-    yield figure(data.head, data.name, "out of scope: AUROC", n, ranking(scores[best], inside))
+    shipped = (calibration.scope_score if calibration else None) or SCOPE_SCORE
+    yield figure(data.head, data.name, "out of scope: AUROC", n, ranking(scores[shipped], inside))
     for name, values in scores.items():
         metric = f"out of scope: AUROC by {name}"
         yield figure(data.head, data.name, metric, n, ranking(values, inside))

@@ -6,10 +6,11 @@ import random
 from collections.abc import Iterator
 
 import numpy as np
+from tqdm import tqdm
 
 from benchmarks.assistant.figures import Figure, figure
 from benchmarks.assistant.sets import DataSet, Sets
-from edge_export.evaluation.metrics import share
+from edge_export.evaluation.metrics import Booleans, share
 from edge_export.train.noise import KINDS, add_noise
 from edge_runtime.assistant.pipeline import Assistant
 from edge_runtime.messages import Answer, Request
@@ -21,7 +22,8 @@ _ASIDES = ("i will be back soon", "it is getting late", "that would be great", "
 def noise_figures(sets: Sets, data: list[DataSet], most: int) -> Iterator[Figure]:
     """Yield the share of texts whose routing or intent flips, by kind of noise and in all.
 
-    ``most`` bounds the texts of each data set.
+    A text that a kind of noise leaves as it is does not count. ``most`` bounds the texts of each
+    data set.
     """
     rng = random.Random(_SEED)  # noqa: S311 - the same noise each time
     assistant = Assistant(sets.encoder.bundle)
@@ -30,17 +32,25 @@ def noise_figures(sets: Sets, data: list[DataSet], most: int) -> Iterator[Figure
         for each in data
         for example in rng.sample(each.examples, min(most, len(each.examples)))
     ]
-    clean = [_decided(assistant, text) for text in texts]
-    routed: dict[str, np.ndarray] = {}
-    meant: dict[str, np.ndarray] = {}
+    clean = [_decided(assistant, text) for text in tqdm(texts, desc="noise: none", unit="text")]
+    flips: dict[str, Booleans] = {}
     for kind in KINDS:
-        noisy = [_decided(assistant, _noisy(text, kind, rng)) for text in texts]
-        routed[kind] = np.array([a[0] != b[0] for a, b in zip(clean, noisy, strict=True)])
-        meant[kind] = np.array([a[1] != b[1] for a, b in zip(clean, noisy, strict=True)])
-    for metric, flips in (("routing flips", routed), ("intent flips", meant)):
+        noisy = [_noisy(text, kind, rng) for text in texts]
+        flips[kind] = np.array(
+            [
+                [a != b for a, b in zip(before, _decided(assistant, new), strict=True)]
+                for before, old, new in zip(
+                    clean, texts, tqdm(noisy, desc=f"noise: {kind}", unit="text"), strict=True
+                )
+                if new != old
+            ],
+            dtype=bool,
+        ).reshape(-1, 2)
+    for column, metric in enumerate(("routing flips", "intent flips")):
         for kind, flipped in flips.items():
-            yield figure("intent", f"noise: {kind}", metric, len(flipped), share(flipped))
-        every = np.concatenate(list(flips.values()))
+            n = len(flipped)
+            yield figure("intent", f"noise: {kind}", metric, n, share(flipped[:, column]))
+        every = np.concatenate(list(flips.values()))[:, column]
         yield figure("intent", "all kinds of noise", metric, len(every), share(every))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,11 +11,11 @@ from tqdm import tqdm
 
 from edge_export.train.examples import Example, example_labels, read_examples
 from edge_export.train.load import load_recipe
-from edge_export.train.recipe import Source
+from edge_export.train.recipe import Head, Source
 from edge_runtime.tasks.encoder import Encoder, Encoding
 
 _RECIPE = "assistant"
-# data sets that are only measured on: never trained on, so the recipe does not name them
+# a source of many domains, measured one by one
 _CROSSNER = ("ai", "literature", "music", "politics", "science")
 
 
@@ -23,7 +23,8 @@ _CROSSNER = ("ai", "literature", "music", "politics", "science")
 class DataSet:
     """One source with what the bundle says on each of its texts.
 
-    ``own`` are the labels that the source has anywhere, which are fewer than the head's.
+    ``own`` are the labels that the source has anywhere, which are fewer than the head's;
+    ``trained`` what the bundle learned from, not run.
     """
 
     name: str
@@ -31,6 +32,7 @@ class DataSet:
     examples: list[Example]
     encodings: list[Encoding]
     own: frozenset[str]
+    trained: list[Example]
 
 
 @dataclass
@@ -53,7 +55,7 @@ class Sets:
         cross = next(source for source in recipe.sources if source.name == "CrossNER")
         sources += [
             msgspec.structs.replace(
-                cross, name=f"CrossNER {domain}", dev=[f"crossner/{domain}/test.conll"]
+                cross, name=f"CrossNER {domain}", dev=[f"crossner/{domain}/{self.split}.conll"]
             )
             for domain in _CROSSNER
         ]
@@ -62,12 +64,15 @@ class Sets:
             if source.head not in self.encoder.bundle.manifest.heads:
                 self.skipped.append(f"{source.name}: the bundle has no head {source.head!r}")
                 continue
+            if taught := {*source.train} & {*source.dev}:
+                self.skipped.append(f"{source.name}: the bundle has learned {min(taught)}")
+                continue
             if missing := [name for name in source.dev if not (self.data / name).is_file()]:
                 self.skipped.append(f"{source.name}: no file {missing[0]}")
                 continue
             head = recipe.heads[source.head]
             examples = read_examples(source, head, self.data, split="dev")
-            trained = read_examples(source, head, self.data, split="train") if source.train else []
+            trained = self._trained(source, head)
             own = {label for example in [*examples, *trained] for label in example_labels(example)}
             texts = [example.text for example in examples]
             found.append(
@@ -77,9 +82,16 @@ class Sets:
                     examples,
                     self.encode(texts, source.name),
                     frozenset(own),
+                    trained,
                 )
             )
         return found
+
+    def _trained(self, source: Source, head: Head) -> list[Example]:
+        """Return the training examples of the files that are here."""
+        here = [name for name in source.train if (self.data / name).exists()]
+        source = msgspec.structs.replace(source, train=here)
+        return read_examples(source, head, self.data, split="train") if here else []
 
     def encode(self, texts: Sequence[str], title: str) -> list[Encoding]:
         """Return the encodings in order, each text by itself as on a device."""
@@ -87,11 +99,6 @@ class Sets:
             if text not in self._known:
                 self._known[text] = self.encoder.encode([text])[0]
         return [self._known[text] for text in texts]
-
-
-def in_sets(sets: Sequence[DataSet], wanted: Callable[[DataSet], bool]) -> list[DataSet]:
-    """Return those of the data sets that are wanted."""
-    return [each for each in sets if wanted(each)]
 
 
 def _at(source: Source, split: str) -> Source:

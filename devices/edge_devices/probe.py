@@ -8,6 +8,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_devices.readings import read_text, temperature_c
+
 # in the board's own name -> profile; first match wins
 _BY_MODEL = [
     ("Raspberry Pi 5", "pi5"),
@@ -45,14 +47,14 @@ class Board:
 
 def probe_board(root: Path = Path("/")) -> Board:
     """Read the board's facts below ``root``."""
-    cpuinfo = _read(root / "proc/cpuinfo")
+    cpuinfo = read_text(root / "proc/cpuinfo")
     return Board(
-        model=_read(root / "proc/device-tree/model").strip("\0 \n"),
+        model=read_text(root / "proc/device-tree/model").strip("\0 \n"),
         machine=platform.machine(),
         cpu_features=_features(cpuinfo),
         cores=len(re.findall(r"^processor\s*:", cpuinfo, re.MULTILINE)) or os.cpu_count() or 1,
-        memory_mb=_memory_mb(_read(root / "proc/meminfo")),
-        temperature_c=_temperature(root / "sys/class/thermal"),
+        memory_mb=_memory_mb(read_text(root / "proc/meminfo")),
+        temperature_c=temperature_c(root),
         android=(root / "system/build.prop").exists() or "ANDROID_ROOT" in os.environ,
     )
 
@@ -61,7 +63,7 @@ def big_cores(root: Path = Path("/")) -> tuple[int, ...]:
     """Return the numbers of the fastest cores, nothing where all are alike."""
     capacities: dict[int, int] = {}
     for path in (root / "sys/devices/system/cpu").glob("cpu[0-9]*/cpu_capacity"):
-        if (value := _read(path).strip()).isdigit():
+        if (value := read_text(path).strip()).isdigit():
             capacities[int(path.parent.name.removeprefix("cpu"))] = int(value)
     highest = max(capacities.values(), default=0)
     big = tuple(sorted(core for core, value in capacities.items() if value == highest))
@@ -78,13 +80,6 @@ def choose_profile(board: Board) -> str:
     return "generic-x86_64" if board.machine in {"x86_64", "AMD64"} else "generic-arm64"
 
 
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-
-
 def _features(cpuinfo: str) -> frozenset[str]:
     found = re.search(r"^(?:Features|flags)\s*:(.*)$", cpuinfo, re.MULTILINE)
     return frozenset(found.group(1).split()) if found else frozenset()
@@ -93,9 +88,3 @@ def _features(cpuinfo: str) -> frozenset[str]:
 def _memory_mb(meminfo: str) -> int | None:
     found = re.search(r"^MemTotal:\s*(\d+) kB", meminfo, re.MULTILINE)
     return int(found.group(1)) // 1024 if found else None
-
-
-def _temperature(zones: Path) -> float | None:
-    """Return the hottest zone in degrees Celsius; the kernel gives thousandths."""
-    readings = [_read(path).strip() for path in sorted(zones.glob("thermal_zone*/temp"))]
-    return max((int(r) / 1000 for r in readings if r.lstrip("-").isdigit()), default=None)

@@ -12,8 +12,6 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from edge_runtime.errors import UnavailableError
-
 if TYPE_CHECKING:
     from edge_runtime.api.loaded_bundle import LoadedBundle
     from edge_runtime.assistant.asking import Escalate
@@ -54,7 +52,7 @@ def load(
     escalate, close = _route(llm)
     assistant = Assistant(
         bundle,
-        policy or settings.policy,
+        settings.governor() if policy is None else policy,
         resources=resources or settings.resources(),
         home=settings.home,
     )
@@ -76,4 +74,6 @@ def _route(
 
 
 def _nobody(_escalation: Escalation, _timeout_s: float) -> Reply:
-    raise UnavailableError("no llm was given to load")
+    from edge_runtime.assistant.asking import NobodyToAskError  # noqa: PLC0415
+
+    raise NobodyToAskError("no llm was given to load")

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import msgspec
 
+from edge_runtime.assistant.caching.known import CacheQuestion
 from edge_runtime.errors import EdgeError, ExpiredError, UnavailableError
-from edge_runtime.messages import Answer, ErrorInfo, Escalation, WhenOffline
+from edge_runtime.messages import Answer, Escalation, Privacy, WhenOffline, error_info
+from edge_runtime.routing.rules import Facts
 
 
 class Pending(msgspec.Struct, frozen=True, kw_only=True):
     """An escalated query. Only ``escalation`` ever leaves the device.
 
     ``guess`` is the local best guess, complete but for its status; ``placeholders`` maps what
-    stands in ``escalation.text`` to what it stands for; ``deadline_ms`` counts from the arrival.
+    stands in ``escalation.text`` to what it stands for; ``deadline_ms`` counts from the arrival;
+    ``client`` is whose budget it is on; ``facts`` and ``privacy`` are what was known and what held
+    when it was decided that it may leave. ``session`` is the conversation that it belongs to;
+    ``question`` is what its answer may be found by again, None where that is not kept.
     """
 
     escalation: Escalation
@@ -20,23 +25,31 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
     placeholders: dict[str, str] = {}
     when_offline: WhenOffline = "queue"
     deadline_ms: int = 3_600_000
+    client: str = "local"
+    facts: Facts = Facts()
+    privacy: Privacy = "redact"
+    session: str | None = None
+    question: CacheQuestion | None = None
 
-    def offline(self, why: str) -> Answer:
+    def offline(self, why: str | EdgeError) -> Answer:
         """Return what whoever asked gets now, because nobody can be asked (DESIGN section 9).
 
         The status is ``queued`` when the query goes on waiting, else this answer is final.
         """
         if self.when_offline == "fail":
-            return self.failed(UnavailableError(why))
+            return self.failed(UnavailableError(why) if isinstance(why, str) else why)
         if self.when_offline == "local":
             return self._guess("ok", f"{why}; policy: answer locally")
         return self._guess("queued", f"{why}; queued")
 
+    def kept(self, why: str) -> Answer:
+        """Return the final answer for a query that may not leave any more: the best guess."""
+        return self._guess("ok", f"{why}: best guess, nothing left the device")
+
     def failed(self, error: EdgeError) -> Answer:
         """Return the final answer for a query that nobody answered."""
-        info = ErrorInfo(code=error.code, type=error.kind, message=str(error))
         return msgspec.structs.replace(
-            self.guess, status="error", error=info, result=None, confidence=0.0
+            self.guess, status="error", error=error_info(error), result=None, confidence=0.0
         )
 
     def expired(self) -> Answer:

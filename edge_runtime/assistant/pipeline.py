@@ -13,11 +13,15 @@ import msgspec
 
 import edge_runtime
 from edge_runtime.assistant.commands.names import Home
+from edge_runtime.assistant.explanation import Explanation
+from edge_runtime.assistant.governing.governor import Governor
+from edge_runtime.assistant.governing.judge import Judge
 from edge_runtime.assistant.local import open_local
+from edge_runtime.assistant.memory.file import Memory
 from edge_runtime.assistant.pending import Pending
 from edge_runtime.assistant.reading import Reading, read
 from edge_runtime.bundles.store import Bundle
-from edge_runtime.errors import BadRequestError, EdgeError
+from edge_runtime.errors import BadRequestError, EdgeError, PolicyDeniedError, UnsupportedTaskError
 from edge_runtime.inference.resources import Resources
 from edge_runtime.messages import (
     Answer,
@@ -27,14 +31,14 @@ from edge_runtime.messages import (
     Timing,
     check_text,
 )
-from edge_runtime.routing.decision import Decision, decide
+from edge_runtime.routing.decision import Decision
 from edge_runtime.routing.drift import Drift, DriftAlarm
 from edge_runtime.routing.policy import EffectivePolicy, OwnerPolicy, effective
-from edge_runtime.routing.redaction import Redacted, redact, restore
 from edge_runtime.tasks.expecting import ExpectingEncoder
 from edge_runtime.tasks.text_output import Limits
 
 if TYPE_CHECKING:
+    from edge_runtime.assistant.memory.recall import Recall
     from edge_runtime.assistant.writing import Writer
 
 
@@ -44,7 +48,9 @@ _READ_TASKS = {"ask", "classify", "tag", "embed"}  # for which a text is read on
 class Assistant:
     """Answers requests with one bundle under the owner's policy; knows nothing of MQTT.
 
+    ``policy`` is the owner's, or the governor that knows the one in force and what was spent.
     ``home`` holds the owner's names for devices and areas, which home commands are matched to.
+    ``memory`` is where sessions and kept answers are; without one they end with the process.
     ``new_id`` makes the correlation of an escalation: 128 random bits as hex.
 
     Raises:
@@ -54,18 +60,24 @@ class Assistant:
     def __init__(
         self,
         bundle: Bundle,
-        policy: OwnerPolicy | None = None,
+        policy: OwnerPolicy | Governor | None = None,
         *,
         resources: Resources | None = None,
         home: Home | None = None,
+        memory: Memory | None = None,
         new_id: Callable[[], str] = lambda: os.urandom(16).hex(),
     ) -> None:
         self.bundle = bundle
         self._home = home
-        self.policy = policy or OwnerPolicy()
+        self.governor = (
+            policy if isinstance(policy, Governor) else Governor(policy or OwnerPolicy())
+        )
         self._encoder = ExpectingEncoder(bundle, resources) if bundle.manifest.heads else None
+        self._judge = None if self._encoder is None else Judge(self._encoder)
         self.writer = None if bundle.manifest.heads else _writer(bundle, resources)
         self._local_tasks = {} if self._encoder is None else open_local(self._encoder)
+        self.memory = memory or Memory()
+        self._recall: Recall | None = None
         self._new_id = new_id
         self._drift = _drift_alarm(bundle)
         self._drifted: list[Drift] = []
@@ -121,7 +133,7 @@ class Assistant:
             return
         started = time.perf_counter()
         if limits is None:
-            deadline_ms = effective(self.policy, request.policy).deadline_ms
+            deadline_ms = effective(self.governor.policy, request.policy).deadline_ms
             limits = Limits(deadline=time.monotonic() + deadline_ms / 1e3)
         for piece in self.writer.stream(request, limits):
             yield piece if isinstance(piece, str) else _timed(piece, started)
@@ -131,41 +143,78 @@ class Assistant:
         if request.task != "ask":
             return _timed(self._local_tasks[request.task](request), started)
         assert self._encoder is not None, "only a bundle with heads knows ask"  # noqa: S101
-        policy = effective(self.policy, request.policy)
+        assert self._judge is not None  # noqa: S101 - as above
         reading = read(self._encoder, request.text)
         if self._drift is not None and reading.scope is not None:
             alarm = self._drift.see(reading.scope)
             self._drifted += [] if alarm is None else [alarm]
-        decision = decide(
-            reading.intent.label, reading.confidence, reading.head, reading.calibration, policy
-        )
+        question, decision = self._judge.decide(self.governor, request, reading)
         answer = _timed(self._local(request, reading, decision), started)
-        if not decision.escalate:
-            return answer
-        return self._pending(request, reading, policy, answer)
+        outcome: Answer | Pending = answer
+        if decision.escalate:
+            outcome = self._pending(request, reading, decision.policy, answer)
+            outcome = msgspec.structs.replace(outcome, facts=question.facts)
+            outcome = self._remembering().answered_before(
+                request, reading, outcome, decision.policy, self.governor.policy
+            )
+        self._judge.note(self.governor, request, question, decision, outcome)
+        if decision.outcome == "deny":
+            raise PolicyDeniedError(f"the owner's policy: {decision.reasons[-1]}")
+        if decision.refusal is not None and isinstance(outcome, Pending):
+            # one that is queued waits until it may be asked; the others are answered now
+            told = outcome.offline(decision.refusal.error())
+            outcome = outcome if told.status == "queued" else told
+        if request.session is not None:
+            self._remembering().begun(
+                request, reading, outcome, decision.policy, self.governor.policy.sessions
+            )
+        return outcome
+
+    def explain(self, request: Request) -> Explanation:
+        """Return every step of the decision about a text, and what would leave; asks nobody.
+
+        Raises:
+            BadRequestError: the text is empty or not valid Unicode.
+            TooLargeError: the text is too long.
+            UnsupportedTaskError: the bundle has no intents, so it decides nothing.
+        """
+        if self._encoder is None or self._judge is None or "ask" not in self.tasks:
+            name = self.bundle.manifest.name
+            raise UnsupportedTaskError(f"bundle {name!r} has no intents, so it decides nothing")
+        check_text(request.text)
+        reading = read(self._encoder, request.text)
+        _, decision = self._judge.decide(self.governor, request, reading, in_full=True)
+        leaves = None
+        if decision.escalate:
+            guess = self._local(request, reading, decision)
+            leaves = self._pending(request, reading, decision.policy, guess).escalation
+        return Explanation(decision.outcome, decision.steps, decision.reasons, leaves)
 
     def finish(self, pending: Pending, reply: Reply) -> Answer:
-        """Return the final answer: the worker's text with the placeholders filled in again."""
+        """Return the final answer: the worker's text, checked, with its placeholders filled in."""
         if reply.error is not None:
             return msgspec.structs.replace(
                 pending.guess, status="error", error=reply.error, result=None, confidence=0.0
             )
-        guess = pending.guess
-        text = reply.text if reply.verbatim else restore(reply.text, pending.placeholders)
-        return msgspec.structs.replace(
-            guess,
-            status="ok",
-            source="cloud",
-            result={**(guess.result or {}), "text": text},
-            model=reply.model or "unknown",
-            cost_usd=reply.cost_usd,
-            ms=msgspec.structs.replace(guess.ms, cloud=reply.cloud_ms),
-        )
+        return self._remembering().finished(pending, reply, self.governor.policy)
+
+    def _remembering(self) -> Recall:
+        if self._recall is None:
+            # takes milliseconds, which a text that stays here need not wait for
+            from edge_runtime.assistant.memory.recall import Recall  # noqa: PLC0415
+
+            assert self._encoder is not None, "only a bundle with heads knows ask"  # noqa: S101
+            self._recall = Recall(self.memory, self._encoder)
+        return self._recall
 
     def facts(self) -> list[tuple[str, dict[str, Any]]]:
         """Return what happened since the last call: kind and content, without anybody's text."""
         drifted, self._drifted = self._drifted, []
-        return [("drift", dataclasses.asdict(each)) for each in drifted]
+        denied = [] if self._judge is None else self._judge.denied()
+        return [
+            *(("drift", dataclasses.asdict(each)) for each in drifted),
+            *(("policy-denied", each) for each in denied),
+        ]
 
     def info(self) -> dict[str, Any]:
         """Return what the node says about itself on ``info``."""
@@ -193,7 +242,7 @@ class Assistant:
             id=request.id,
             task=request.task,
             result=result,
-            confidence=round(reading.confidence, 4),
+            confidence=round(decision.confidence, 4),
             guarantee=decision.guarantee,
             reason=decision.reasons,
             model=self.bundle.model_name,
@@ -202,16 +251,25 @@ class Assistant:
     def _pending(
         self, request: Request, reading: Reading, policy: EffectivePolicy, guess: Answer
     ) -> Pending:
-        redacted = Redacted(request.text, {}, reading.entities)
-        if policy.privacy == "redact":
-            redacted = redact(request.text, reading.entities)
+        # its patterns take milliseconds, which a text that stays here need not wait for
+        from edge_runtime.routing.redaction.patterns import find_private  # noqa: PLC0415
+        from edge_runtime.routing.redaction.redacting import Redacted, redact  # noqa: PLC0415
+
+        recall, privacy = self._remembering(), policy.privacy
+        session = recall.session(request, privacy)
+        redacted = Redacted(request.text)
+        if privacy == "redact":
+            private = find_private(request.text, [*reading.personal, *reading.entities])
+            redacted = redact(request.text, private, session.placeholders)
+        context = reading.context(redacted.moved(reading.entities), guess.confidence)
+        context = recall.extended(context, request, session, privacy, self.governor.policy.sessions)
         return Pending(
             escalation=Escalation(
                 id=self._new_id(),
                 text=redacted.text,
                 task=request.task,
                 lang=request.lang,
-                context=reading.context(redacted.entities),
+                context=context,
                 max_cost_usd=policy.max_cost_usd,
                 deadline_ms=policy.deadline_ms,
             ),
@@ -219,6 +277,9 @@ class Assistant:
             placeholders=redacted.placeholders,
             when_offline=policy.when_offline,
             deadline_ms=policy.deadline_ms,
+            client=request.client,
+            privacy=privacy,
+            session=request.session,
         )
 
 

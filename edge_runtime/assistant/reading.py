@@ -14,12 +14,14 @@ from edge_runtime.bundles.manifest import Calibration, Head, Manifest
 from edge_runtime.messages import Candidate, Context, Entity
 from edge_runtime.routing.confidence import confidence, features, sure_entities
 from edge_runtime.tasks.classification import Classification, classify
+from edge_runtime.tasks.embedding import text_vector
 from edge_runtime.tasks.encoder import Encoder, Encoding, Floats
 from edge_runtime.tasks.tagging import tag
 
 if TYPE_CHECKING:
     from edge_runtime.assistant.commands.command import Command
 
+_EMBEDDING = "embedding"
 _LIKELY = 0.5
 _SURE = 0.9  # confidence from which on a command counts where no threshold passed calibration
 
@@ -32,7 +34,8 @@ class Reading:
     that is out of scope, that this is a mistake; for one that needs the large model, 0. ``target``
     is what a home command is aimed at; ``command`` the label of that head, None where not sure.
     ``scope`` is the feature ``scope_score`` of the calibration, None without one. ``home_intent``
-    is the home intent that says the same as ``intent``, where that is another label.
+    is the home intent that says the same as ``intent``, where that is another label. ``encoding``
+    is what all of it was read from.
     """
 
     intent: Classification
@@ -47,6 +50,14 @@ class Reading:
     command: str | None = None
     scope: float | None = None
     home_intent: str | None = None
+    encoding: Encoding | None = None
+
+    @property
+    def vector(self) -> Floats | None:
+        """The embedding of the text ``[hidden]``, of length 1; None without such a head."""
+        if self.encoding is None or _EMBEDDING not in self.encoding.outputs:
+            return None
+        return text_vector(_EMBEDDING, self.encoding)
 
     def result(self) -> dict[str, Any]:
         """Return the ``result`` of a local answer."""
@@ -86,9 +97,10 @@ class Reading:
             return home_instruction(text, intent, found, sure=sure and likely)
         return None if self.command is None else assistant_instruction(self.command, slots)
 
-    def context(self, entities: list[Entity]) -> Context:
+    def context(self, entities: list[Entity], confidence: float) -> Context:
         """Return what goes to the large model with the text; ``entities`` are redacted."""
-        return Context(self.intent.candidates, self.sentiment, entities)
+        guess = Candidate(self.intent.label, confidence)
+        return Context(self.intent.candidates, self.sentiment, entities, guess)
 
 
 def read(encoder: Encoder, text: str) -> Reading:
@@ -117,6 +129,7 @@ def read(encoder: Encoder, text: str) -> Reading:
         command=_command(manifest, encoding),
         scope=_scope(logits, head, calibration),
         home_intent=_home_intent(logits, head, intent.label),
+        encoding=encoding,
     )
 
 

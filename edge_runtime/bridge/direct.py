@@ -11,7 +11,7 @@ from edge_runtime.bridge.message import Sender
 from edge_runtime.bridge.presence import Presence
 from edge_runtime.bridge.route import escalation_message
 from edge_runtime.bridge.topics import NodeTopics
-from edge_runtime.errors import ExpiredError, UnavailableError
+from edge_runtime.errors import ExpiredError, NotSentError, UnavailableError
 from edge_runtime.messages import Escalation, Reply
 
 _NO_WORKER = "no worker is online; start one with: edge-cloud serve"
@@ -43,8 +43,8 @@ class DirectEscalations:
         """Escalate, wait, and return the reply, which may hold an error.
 
         Raises:
-            UnavailableError: the broker is not connected, no worker is online, or nobody waits for
-                the reply any more.
+            NotSentError: the broker is not connected, or no worker is online.
+            UnavailableError: nobody waits for the reply any more.
             ExpiredError: no reply within ``timeout_s``.
         """
         give_up_at = time.monotonic() + timeout_s
@@ -96,9 +96,9 @@ class DirectEscalations:
             wait_s = self._presence.unknown_for_s()
             left_s = give_up_at - time.monotonic()
             if not self._is_connected:
-                raise UnavailableError("the node is not connected to its broker")
+                raise NotSentError("the node is not connected to its broker")
             if wait_s is None or left_s <= 0:
-                raise UnavailableError(_NO_WORKER)
+                raise NotSentError(_NO_WORKER)
             self._changed.wait(min(wait_s, left_s) + 0.001)
 
     def _send(self, sender: Sender, escalation: Escalation, expiry_s: int) -> None:
@@ -122,7 +122,7 @@ class DirectEscalations:
         with self._changed:
             while correlation not in self._replies:
                 if correlation in self._refused:
-                    raise UnavailableError(_NO_WORKER)
+                    raise NotSentError(_NO_WORKER)
                 left_s = give_up_at - time.monotonic()
                 if left_s <= 0:
                     raise ExpiredError(f"no answer from a worker within {timeout_s:g} s; ask again")

@@ -16,6 +16,8 @@ import msgspec
 from edge_runtime.assistant.pending import Pending
 from edge_runtime.bridge.connection import NO_SUBSCRIBER, REFUSED
 from edge_runtime.bridge.failures import log_failure
+from edge_runtime.bridge.forgetting import Forgetting
+from edge_runtime.bridge.gate import Gatekeeper, OpenGate
 from edge_runtime.bridge.handler import Handler
 from edge_runtime.bridge.jobs import Jobs
 from edge_runtime.bridge.message import Message, Sender
@@ -23,17 +25,19 @@ from edge_runtime.bridge.options import EscalationOptions
 from edge_runtime.bridge.outbox import PAGE, Outbox, Row
 from edge_runtime.bridge.outbox_thread import OutboxThread
 from edge_runtime.bridge.presence import Presence
-from edge_runtime.bridge.replies import as_error, is_retryable, timed
+from edge_runtime.bridge.replies import as_error, timed
 from edge_runtime.bridge.requests import Incoming
 from edge_runtime.bridge.route import JSON, Route, escalation_message, response
 from edge_runtime.bridge.topics import NodeTopics
 from edge_runtime.errors import EdgeError, TooLargeError, UnavailableError
 from edge_runtime.messages import Answer, Reply, encode, error_answer
+from edge_runtime.routing.refusal import Refusal
 
 _log = logging.getLogger(__name__)
 
 _EVENT_EXPIRY_S = 3600
 _SOON_S = 0.01
+_LOOK_S = 30.0  # a gate may open, or a budget be raised, before it was said to
 _NO_WORKER = "no worker is online"
 
 
@@ -44,7 +48,7 @@ class Escalations:
         ConfigError: the outbox cannot be used.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but the path are keywords
         self,
         path: Path,
         *,
@@ -52,17 +56,20 @@ class Escalations:
         handler: Handler,
         inference: Jobs,
         options: EscalationOptions,
+        gate: Gatekeeper | None = None,
         now: Callable[[], float],
     ) -> None:
         self._topics = topics
         self._handler = handler
         self._inference = inference
         self._options = options
+        self._gate = gate or OpenGate()
         self._now = now
         self._presence = Presence(options.presence_wait_s)
         self._outbox = Outbox(path, now)
         self._sender: Sender | None = None
         self._thread = OutboxThread(self._outbox, self._advance)
+        self._forgetting = Forgetting(self._outbox, self._thread, self._publish_now, now)
         self._delivering: set[int] = set()
         self._finishing: set[int] = set()
 
@@ -95,6 +102,14 @@ class Escalations:
             lambda: self._add(incoming, pending), lambda: self._disk_failed(incoming, pending)
         )
 
+    def forget(self, client: str | None, session: str | None) -> int:
+        """Delete what is kept of a client or its session; return how many queries these were.
+
+        Raises:
+            UnavailableError: the outbox could not be changed.
+        """
+        return self._forgetting.forget(client, session)
+
     def replied(self, reply: Reply, message: Message) -> None:
         """A worker answered; acknowledges the message once the answer is on disk."""
         self._thread.post(lambda: self._replied(reply, message), lambda: self._acknowledge(message))
@@ -103,32 +118,36 @@ class Escalations:
 
     def _advance(self) -> float | None:
         """Do what is due; return the seconds until something is."""
-        self._outbox.purge()
+        self._forgetting.purge()
         expired = self._outbox.expired()
         for row in expired:
             self._expire(row)
         overdue = self._outbox.overdue()
         for row in overdue:
             if row.id not in self._finishing:
+                self._gate.failed()
                 # the worker may only be slow, and its late answer is as good: do not pay twice
                 timeout_s = self._options.cloud_timeout_s
                 self._retry(row, f"no answer from a worker in {timeout_s:g} s", timeout_s)
         lists = [expired, overdue]
         can_send = False
+        closed: Refusal | None = None
         if self._sender is not None and self._sender.is_ready:
             workers = self._presence.workers()
-            if workers:
+            closed = self._gate.closed() if workers else None
+            if workers and closed is None:
                 can_send = self._claim()
-            untold = self._outbox.untold(only_failed=bool(workers) or not self._presence.is_known())
+            may_go = closed is None and (bool(workers) or not self._presence.is_known())
+            untold = self._outbox.untold(only_failed=may_go)
             for row in untold:
-                self._tell(row, row.why or _NO_WORKER)
+                self._tell(row, row.why or _NO_WORKER if closed is None else closed.error())
             lists.append(untold)
             for row in self._outbox.answered():
                 if row.id not in self._delivering:
                     self._deliver(row)
         if any(len(rows) == PAGE for rows in lists):
             return _SOON_S
-        return self._wait_s(can_send=can_send)
+        return self._wait_s(can_send=can_send, closed=closed)
 
     def _claim(self) -> bool:
         """Send what is due, as far as there is room; return whether there is still room."""
@@ -138,9 +157,11 @@ class Escalations:
             self._escalate(row)
         return len(rows) < room
 
-    def _wait_s(self, *, can_send: bool) -> float | None:
+    def _wait_s(self, *, can_send: bool, closed: Refusal | None) -> float | None:
         due = self._outbox.next_due(can_send=can_send)
         waits = [self._presence.unknown_for_s()]
+        if closed is not None:
+            waits.append(min(_LOOK_S, max(_SOON_S, closed.retry_after_s or _LOOK_S)))
         if due is not None:
             waits.append(max(_SOON_S, due - self._now()))
         return min((wait for wait in waits if wait is not None), default=None)
@@ -149,6 +170,7 @@ class Escalations:
 
     def _worker(self, name: str, *, online: bool) -> None:
         if self._presence.update(name, online=online):
+            self._gate.try_now()
             self._outbox.make_all_due()
 
     def _add(self, incoming: Incoming, pending: Pending) -> None:
@@ -156,7 +178,7 @@ class Escalations:
         deadline_ms = min(
             pending.deadline_ms, incoming.request.policy.deadline_ms or pending.deadline_ms
         )
-        pending = msgspec.structs.replace(pending, deadline_ms=deadline_ms)
+        pending = msgspec.structs.replace(pending, deadline_ms=deadline_ms, client=route.client)
         row, is_new = self._outbox.enqueue(
             escalation=pending.escalation.id,
             client=route.client,
@@ -183,7 +205,8 @@ class Escalations:
             _log.debug("nobody waits for the reply %s", reply.id)
             self._thread.after(lambda: self._acknowledge(message))
             return
-        if reply.error is not None and is_retryable(reply.error):
+        self._gate.replied(row.client, reply, self._now() - row.sent)
+        if reply.error is not None and reply.error.is_temporary:
             self._retry(row, f"cloud: {reply.error.message}", reply.error.retry_after_s or 0.0)
         elif (pending := self._pending(row)) is not None:
             if reply.error is None:
@@ -221,23 +244,41 @@ class Escalations:
         pending = self._pending(row)
         if pending is None:
             return
+        admitted = self._gate.admit(pending)
+        if isinstance(admitted, Refusal):
+            self._refused(row, pending, admitted)
+            return
         # a worker that gets it later would work for nothing: it is sent again by then
         expiry_s = max(1, int(min(self._options.cloud_timeout_s, row.expires - self._now())))
-        message = escalation_message(pending.escalation, self._topics, expiry_s)
+        message = escalation_message(admitted, self._topics, expiry_s)
         self._thread.after(lambda: self._publish(message, lambda code: self._sent(row, code)))
         self._event("escalated", row, attempt=row.attempts + 1)
 
+    def _refused(self, row: Row, pending: Pending, refusal: Refusal) -> None:
+        if refusal.by == "policy":
+            self._answer(row, pending.kept(refusal.said), 0.0)
+            return
+        self._retry(row, refusal.said, min(_LOOK_S, refusal.retry_after_s or 0.0))
+        if not row.told:
+            self._tell(row, refusal.error())
+
     def _sent(self, row: Row, code: int) -> None:
         if code == NO_SUBSCRIBER:
-            self._thread.post(lambda: self._retry(row, _NO_WORKER))
+            self._thread.post(lambda: self._unsent(row, _NO_WORKER))
         elif code >= REFUSED:
-            self._thread.post(lambda: self._retry(row, "the broker does not allow to ask a worker"))
+            why = "the broker does not allow to ask a worker"
+            self._thread.post(lambda: self._unsent(row, why))
+
+    def _unsent(self, row: Row, why: str) -> None:
+        self._gate.unsent(row.client)
+        self._gate.failed()
+        self._retry(row, why)
 
     def _retry(self, row: Row, why: str, at_least_s: float = 0.0) -> None:
         backoff_s = self._options.backoff_s(row.attempts)
         self._outbox.retry(row.id, max(at_least_s, backoff_s), why)
 
-    def _tell(self, row: Row, why: str) -> None:
+    def _tell(self, row: Row, why: str | EdgeError) -> None:
         """Answer at once, as the policy says for the case that nobody can be asked."""
         pending = self._pending(row)
         if pending is None:
@@ -322,6 +363,10 @@ class Escalations:
     def _publish(self, message: Message, on_taken: Callable[[int], None] | None = None) -> None:
         if self._sender is not None:
             self._sender.publish(message, on_taken)
+
+    def _publish_now(self, message: Message) -> None:
+        if self._sender is not None and self._sender.is_ready:
+            self._sender.publish(message)
 
     def _acknowledge(self, message: Message) -> None:
         if self._sender is not None:

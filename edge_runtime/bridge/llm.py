@@ -250,6 +250,8 @@ class OpenAiCompatible:
 def _message(role: str, content: str) -> ChatCompletionMessageParam:
     if role == "system":
         return {"role": "system", "content": content}
+    if role == "assistant":
+        return {"role": "assistant", "content": content}
     return {"role": "user", "content": content}
 
 

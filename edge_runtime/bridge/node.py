@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import itertools
 import logging
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,7 @@ from edge_runtime.bridge.connection import Connection
 from edge_runtime.bridge.direct import DirectEscalations
 from edge_runtime.bridge.escalations import Escalations
 from edge_runtime.bridge.failures import log_failure
+from edge_runtime.bridge.gate import Gatekeeper
 from edge_runtime.bridge.handler import Handler
 from edge_runtime.bridge.jobs import Jobs
 from edge_runtime.bridge.message import Message
@@ -60,14 +62,15 @@ _TOGETHER = 16  # requests that the handler is told of at a time
 class Node:
     """One device on the broker.
 
-    ``outbox`` is the file of the durable queue; ``now`` returns seconds since the epoch.
+    ``outbox`` is the file of the durable queue; ``gate`` is asked before an escalation is sent;
+    ``now`` returns seconds since the epoch.
 
     Raises:
         ConfigError: the name, the topic for commands, the outbox or a certificate file cannot be
             used.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but two are keywords
         self,
         settings: BrokerSettings,
         handler: Handler,
@@ -75,6 +78,7 @@ class Node:
         name: str,
         outbox: Path,
         options: NodeOptions | None = None,
+        gate: Gatekeeper | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         options = options or NodeOptions()
@@ -112,6 +116,7 @@ class Node:
             handler=handler,
             inference=self._inference,
             options=options.escalations,
+            gate=gate,
             now=now,
         )
         self._direct = DirectEscalations(self._topics, options.escalations.presence_wait_s)
@@ -154,6 +159,19 @@ class Node:
             ExpiredError: no reply within ``timeout_s``.
         """
         return self._direct.ask(self._connection, escalation, timeout_s, is_cancelled)
+
+    def forget(self, client: str | None, session: str | None) -> int:
+        """Delete what the outbox holds of a client or its session; return how many queries.
+
+        Raises:
+            UnavailableError: the outbox could not be changed.
+        """
+        count = self._escalations.forget(client, session)
+        # an answer that was being finished meanwhile is remembered before this returns
+        finished = threading.Event()
+        if self._inference.submit(finished.set, urgent=True):
+            finished.wait(_STOP_TIMEOUT_S)
+        return count
 
     def _describe(self) -> bytes:
         return msgspec.json.encode(

@@ -19,6 +19,7 @@ from typing import Any, Literal
 from edge_runtime.errors import ConfigError
 
 FORMAT = 1
+_SMALL_BYTES = 16 * 1024 * 1024
 PAGE = 100  # rows that a listing returns at most, so that a long queue does not fill the memory
 
 State = Literal["waiting", "claimed", "answered", "delivered", "broken"]
@@ -233,12 +234,35 @@ class Outbox:
             (_BROKEN, self._now() + keep_s, row_id),
         )
 
-    def purge(self) -> None:
-        """Delete what was kept long enough."""
-        self._db.execute(
+    def purge(self) -> bool:
+        """Delete what was kept long enough; return whether that has emptied the queue."""
+        cursor = self._db.execute(
             f"DELETE FROM escalations WHERE state >= {_DELIVERED} AND due <= ?",
             (self._now(),),
         )
+        return cursor.rowcount > 0 and not self._rows("true LIMIT 1")
+
+    def of_client(self, client: str | None) -> list[Row]:
+        """Rows of a client, of all where None is named, in whatever state."""
+        return self._rows("client = ifnull(?, client)", client)
+
+    def delete(self, row_ids: list[int]) -> None:
+        """Delete rows at once."""
+        self._db.executemany("DELETE FROM escalations WHERE id = ?", [(each,) for each in row_ids])
+
+    def compact(self) -> None:
+        """Write the file anew, so that neither it nor its journal holds what was deleted.
+
+        Zeros over deleted rows are not enough: a page that was split may still hold older copies.
+        """
+        (size_bytes,) = self._db.execute(
+            "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
+        ).fetchone()
+        # a temporary file would be one more place
+        where = "MEMORY" if size_bytes <= _SMALL_BYTES else "DEFAULT"
+        self._db.execute(f"PRAGMA temp_store = {where}")
+        self._db.execute("VACUUM")
+        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def expired(self) -> list[Row]:
         """Rows without an answer whose time is over."""
@@ -274,7 +298,7 @@ class Outbox:
         query = "SELECT state, count(*) FROM escalations GROUP BY state"
         return {_STATES[state]: count for state, count in self._db.execute(query)}
 
-    def _rows(self, condition: str, *values: float | str | bytes) -> list[Row]:
+    def _rows(self, condition: str, *values: float | str | bytes | None) -> list[Row]:
         found = self._db.execute(
             f"SELECT {_COLUMNS} FROM escalations WHERE {condition}",
             values,

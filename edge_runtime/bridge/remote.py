@@ -12,7 +12,7 @@ from edge_runtime.bridge.message import Message
 from edge_runtime.bridge.presence import is_online
 from edge_runtime.bridge.route import escalation_message
 from edge_runtime.bridge.topics import ANY_WORKER_STATUS, NodeTopics, worker_of
-from edge_runtime.errors import EdgeError, ExpiredError, UnavailableError
+from edge_runtime.errors import EdgeError, ExpiredError, NotSentError, UnavailableError
 from edge_runtime.messages import Escalation, Reply, decode
 
 _CONNECT_TIMEOUT_S = 10.0
@@ -25,17 +25,17 @@ def ask_workers(
     """Escalate in the name of a node, wait, and return the reply, which may hold an error.
 
     Raises:
-        UnavailableError: the broker cannot be used, or no worker is online.
+        NotSentError: the broker cannot be used, or no worker is online.
         ExpiredError: no reply within ``timeout_s``.
         ConfigError: the node's name is not valid.
     """
     give_up_at = time.monotonic() + timeout_s
     asking = _Asking(settings, NodeTopics(node), escalation)
     try:
-        asking.connection.start(min(_CONNECT_TIMEOUT_S, timeout_s))
+        _connect(asking.connection, min(_CONNECT_TIMEOUT_S, timeout_s))
         left_s = max(0.0, give_up_at - time.monotonic())
         if not asking.has_worker.wait(min(_PRESENCE_S, left_s)):
-            raise UnavailableError("no worker is online; start one with: edge-cloud serve")
+            raise NotSentError("no worker is online; start one with: edge-cloud serve")
         asking.send(max(1, int(give_up_at - time.monotonic())))
         asking.over.wait(max(0.0, give_up_at - time.monotonic()))
     finally:
@@ -43,8 +43,15 @@ def ask_workers(
     if asking.reply is not None:
         return asking.reply
     if asking.over.is_set():
-        raise UnavailableError("no worker is online any more; start one with: edge-cloud serve")
+        raise NotSentError("no worker is online any more; start one with: edge-cloud serve")
     raise ExpiredError(f"no answer from a worker within {timeout_s:g} s; ask again")
+
+
+def _connect(connection: Connection, timeout_s: float) -> None:
+    try:
+        connection.start(timeout_s)
+    except UnavailableError as exc:
+        raise NotSentError(str(exc)) from exc
 
 
 def check_broker(settings: BrokerSettings) -> None:

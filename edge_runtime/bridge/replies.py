@@ -7,13 +7,6 @@ import msgspec
 from edge_runtime.errors import EdgeError
 from edge_runtime.messages import Answer, ErrorInfo
 
-_RETRYABLE = {"429", "500", "502", "503", "504"}
-
-
-def is_retryable(error: ErrorInfo) -> bool:
-    """Whether asking again may help: not if the answer would cost too much."""
-    return error.code in _RETRYABLE and error.type != "budget"
-
 
 def as_error(info: ErrorInfo) -> EdgeError:
     """Return a worker's error as one of this device, with its code and type."""

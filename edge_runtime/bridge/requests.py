@@ -132,6 +132,7 @@ class RequestReader:
             request,
             id=route.request_id,
             task=task,
+            client=route.client,
             policy=_within(request.policy, message.expiry_s),
         )
 

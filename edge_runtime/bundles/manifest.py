@@ -62,14 +62,15 @@ class Calibration(msgspec.Struct, frozen=True):
     """How a head's score becomes a confidence, and from where on it is trusted.
 
     ``weights`` and ``bias`` are of a logistic model over ``features`` of the logits (for a tagging
-    head: of the score of a span, and a sample is a span that was found), fitted on one half of ``evaluation``; ``threshold`` was tested on the other half (``n`` samples): answers at
-    or above it are wrong with probability at most ``alpha``, with certainty ``1 - delta``. It is
-    None when no threshold passed: then the head carries no guarantee. Of the ``n`` samples
-    ``accepted`` lay at or above it and ``errors`` of these were wrong, so that the bound can be
+    head: of the score of a span, and a sample is a span that was found), fitted on one part of
+    ``evaluation``; ``threshold`` was tested on the rest (``n`` samples): answers at or above it are
+    wrong with probability at most ``alpha``, with certainty ``1 - delta``. It is None when no
+    threshold passed: then the head carries no guarantee. Of the ``n`` samples ``accepted`` lay at
+    or above it and ``errors`` of these were wrong, so that the bound can be
     computed again. ``temperature`` divides the logits so that their softmax is calibrated (Guo et
     al. 2017). ``auroc`` is None where every answer was right, or every one wrong. Of the feature
-    ``scope_score``, which is high for texts in scope, ``scope_quantiles`` are the inner quantiles
-    over ``evaluation``: what the drift alarm compares with.
+    ``scope_score``, which is high for texts in scope, ``scope_quantiles`` are the edges of the
+    drift alarm: below each lies, as ``evaluation`` shows, no more than a fixed share of such texts.
     """
 
     features: list[str]

@@ -16,6 +16,7 @@ from edge_runtime.messages import Answer, Request, error_answer
 from edge_runtime.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from edge_runtime.assistant.governing.governor import Governor
     from edge_runtime.assistant.pipeline import Assistant
 
 _SMALL_MB = 64  # fits the memory of every board
@@ -90,10 +91,16 @@ def answer_all(
 
 
 def open_assistant(
-    settings: Settings, bundle: str | None, *, brief: bool = False, shared: bool = False
+    settings: Settings,
+    bundle: str | None,
+    *,
+    brief: bool = False,
+    shared: bool = False,
+    governor: Governor | None = None,
 ) -> Assistant:
     """Open a bundle with the owner's policy; in a node, take what it has open.
 
+    ``governor`` keeps to a policy that may change; without one the settings say it once for all.
     ``shared`` is for a process that opens several. ``brief`` is for one text: an encoder has
     answered it before a profile is read and a second thread is awake.
 
@@ -103,6 +110,7 @@ def open_assistant(
     """
     if (call := current_call()) is not None:
         return call.host.assistant(bundle, call.directory)
+    from edge_runtime.assistant.memory.file import FILE_NAME, Memory
     from edge_runtime.assistant.pipeline import Assistant
     from edge_runtime.bundles.store import Store
     from edge_runtime.inference.resources import Resources
@@ -113,7 +121,13 @@ def open_assistant(
         resources = Resources(threads=settings.threads or 1, spinning=False)
     else:
         resources = settings.resources(shared=shared)
-    return Assistant(opened, settings.policy, resources=resources, home=settings.home)
+    return Assistant(
+        opened,
+        governor or settings.governor(),
+        resources=resources,
+        home=settings.home,
+        memory=Memory(settings.state_directory / FILE_NAME),
+    )
 
 
 def check_task(assistant: Assistant, task: str) -> None:

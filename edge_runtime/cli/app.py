@@ -11,10 +11,12 @@ import edge_runtime
 from edge_runtime.cli.ask import ask
 from edge_runtime.cli.chat import chat
 from edge_runtime.cli.doctor import doctor
+from edge_runtime.cli.forget import forget
 from edge_runtime.cli.generation import generate, translate
 from edge_runtime.cli.local import answer, classify, embed, summarize, tag
 from edge_runtime.cli.local_socket.call import DeclinedError
 from edge_runtime.cli.models import models
+from edge_runtime.cli.policy import policy
 from edge_runtime.cli.run import make_app, run_app
 from edge_runtime.cli.serve import serve
 
@@ -46,10 +48,11 @@ def _options(
 
 
 for verb in (
-    ask, chat, classify, tag, embed, summarize, answer, generate, translate, serve, doctor,
+    ask, chat, classify, tag, embed, summarize, answer, generate, translate, serve, doctor, forget,
 ):  # fmt: skip
     app.command()(verb)
 app.add_typer(models, name="models")
+app.add_typer(policy, name="policy")
 
 
 # typer exports its subclass only

@@ -26,6 +26,10 @@ def ask(
     deadline_ms: Annotated[
         int | None, typer.Option(min=1, help="The longest wait for the large model.")
     ] = None,
+    session: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The conversation that this goes on with."),
+    ] = None,
     broker: Broker = None,
     llm: Annotated[
         str | None,
@@ -42,4 +46,4 @@ def ask(
         "deadline_ms": deadline_ms,
     }
     settings = load_settings(broker=broker, llm_url=llm)
-    ask_all(read_texts(text), settings, policy, bundle, as_json=as_json)
+    ask_all(read_texts(text), settings, policy, bundle, session=session, as_json=as_json)

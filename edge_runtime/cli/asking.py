@@ -20,12 +20,14 @@ def ask_all(
     policy: Mapping[str, object],
     bundle: str | None,
     *,
+    session: str | None = None,
     as_json: bool,
     brief: bool = False,
 ) -> None:
     """Answer every text here when sure, else ask the large model as the policy allows.
 
-    Fields of ``policy`` that are None are left to the owner. ``brief`` as for ``open_assistant``.
+    Fields of ``policy`` that are None are left to the owner. ``session`` names the conversation
+    that the texts belong to. ``brief`` as for ``open_assistant``.
 
     Raises:
         BadRequestError: the policy is not one.
@@ -42,4 +44,5 @@ def ask_all(
     from edge_runtime.assistant.asking import ask
 
     answer = partial(ask, assistant, escalate=escalation_route(settings))
-    answer_all(texts, Request(text="", task="ask", policy=asked), answer, as_json=as_json)
+    request = Request(text="", task="ask", session=session, policy=asked)
+    answer_all(texts, request, answer, as_json=as_json)

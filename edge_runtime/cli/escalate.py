@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_runtime.cli.local_socket.call import current_call
-from edge_runtime.errors import UnavailableError
 from edge_runtime.messages import Escalation, Reply
 from edge_runtime.settings import Settings
 
@@ -31,7 +30,9 @@ def escalation_route(settings: Settings) -> Escalate:
 
 
 def _nobody(_escalation: Escalation, _timeout_s: float) -> Reply:
-    raise UnavailableError("no --broker and no --llm given")
+    from edge_runtime.assistant.asking import NobodyToAskError
+
+    raise NobodyToAskError("no --broker and no --llm given")
 
 
 def direct_route(settings: Settings) -> Escalate | None:

@@ -30,6 +30,7 @@ VERBS: dict[str, tuple[str, dict[str, tuple[str, str]]]] = {
             "--when-offline": ("when_offline", TEXT),
             "--max-cost-usd": ("max_cost_usd", TYPED),
             "--deadline-ms": ("deadline_ms", COUNT),
+            "--session": ("session", TEXT),
             "--broker": ("broker", OURS),
             "--llm": ("llm", OURS),
             **_ANSWER,

@@ -19,6 +19,15 @@ def run_plainly(command: Command) -> None:
     name = None if bundle is None else str(bundle)
     brief = argument != "-"
     if command.verb == "ask":
-        ask_all(texts, load_settings(), options, name, as_json=as_json, brief=brief)
+        session = options.pop("session", None)
+        ask_all(
+            texts,
+            load_settings(),
+            options,
+            name,
+            session=None if session is None else str(session),
+            as_json=as_json,
+            brief=brief,
+        )
     else:
         answer_locally(command.verb, texts, name, options, as_json=as_json, brief=brief)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_runtime.assistant.memory.purging import Purging
 from edge_runtime.cli.answering import open_assistant
 from edge_runtime.cli.escalate import broker_settings
 from edge_runtime.cli.options import Broker, BundleOption
@@ -20,6 +20,7 @@ from edge_runtime.cli.service import (
     run_until_signalled,
     signals_held,
 )
+from edge_runtime.cli.state import owned
 from edge_runtime.errors import ConfigError
 from edge_runtime.settings import Settings, load_settings
 
@@ -62,7 +63,8 @@ def serve(
     ] = None,
 ) -> None:
     """Answer requests on MQTT topics edge/v1/NODE/req/…, over HTTP, or both, until SIGTERM."""
-    settings = load_settings(
+    read_settings = partial(
+        load_settings,
         broker=broker,
         node=node,
         mqtt_protocol=protocol,
@@ -73,6 +75,7 @@ def serve(
         http_cert_file=http_cert,
         http_cert_key_file=http_cert_key,
     )
+    settings = read_settings()
     if settings.broker is None and settings.http is None:
         raise ConfigError(
             "which broker? give --broker mqtt://localhost, or set EDGE_BROKER; or --http :8080"
@@ -81,10 +84,11 @@ def serve(
         raise ConfigError("--model offers a bundle over HTTP: give --http :8080 with it")
     log_to_stderr()
     with contextlib.ExitStack() as stack:
-        state = stack.enter_context(_owned(settings.state_directory))
+        state = stack.enter_context(owned(settings.state_directory))
         stack.enter_context(signals_held())
-        assistant = open_assistant(settings, bundle, shared=True)
-        services: list[Service] = []
+        governor = settings.governor(read_settings)
+        assistant = open_assistant(settings, bundle, shared=True, governor=governor)
+        services: list[Service] = [Purging(assistant.memory)]
         if settings.broker is not None:
             from edge_runtime.bridge.node import Node
             from edge_runtime.bridge.options import NodeOptions
@@ -97,11 +101,15 @@ def serve(
                 name=settings.node_name,
                 outbox=state / "outbox.db",
                 options=NodeOptions(commands_topic=settings.commands_topic),
+                gate=governor,
             )
             services.append(running)
             stack.enter_context(local_socket(settings, running, assistant, run_verb))
         if settings.http is not None:
-            others = [(name, open_assistant(settings, name, shared=True)) for name in model or []]
+            others = [
+                (name, open_assistant(settings, name, shared=True, governor=governor))
+                for name in model or []
+            ]
             services.append(
                 _http_server(settings, [(bundle or settings.bundle, assistant), *others])
             )
@@ -125,27 +133,3 @@ def _http_server(settings: Settings, offered: list[tuple[str, Assistant]]) -> Se
         cert_key_file=files[1],
     )
     return HttpServer(address, by_name(offered))
-
-
-@contextlib.contextmanager
-def _owned(directory: Path) -> Iterator[Path]:
-    """Make the state directory and hold its lock, so that one process owns it.
-
-    Raises:
-        ConfigError: it cannot be made, or another process has it.
-    """
-    try:
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = (directory / "lock").open("w")
-    except OSError as exc:
-        raise ConfigError(
-            f"the state directory {directory} cannot be used: {exc.strerror}; set EDGE_STATE"
-        ) from exc
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as exc:
-            raise ConfigError(
-                f"another node owns {directory}; stop it, or set EDGE_STATE to another directory"
-            ) from exc
-        yield directory

@@ -1,4 +1,4 @@
-"""Calibration: fit a confidence on one half of labelled data, prove a threshold on the other.
+"""Calibration: fit a confidence on one part of labelled data, prove a threshold on the other.
 
 Learn-then-Test with a fixed sequence (Angelopoulos et al. 2021): thresholds are tested from strict
 to loose with the exact binomial tail, and the last one before the first failure is taken. Answers
@@ -84,7 +84,9 @@ def learn_threshold(
     """
     confidence, correct = held_out
     passed = Threshold(None, len(confidence), 0, 0)
-    for value in _grid(*fitted, alpha=alpha, delta=delta):
+    # so many that as many of the held-out samples are left as it takes
+    fewest = math.ceil(fewest_samples(alpha, delta) * len(fitted[0]) / max(len(confidence), 1))
+    for value in _grid(*fitted, alpha=alpha, fewest=max(fewest, 1)):
         right = correct[confidence >= value]
         errors = int((~right).sum())
         if len(right) == 0 or binomial_tail(errors, len(right), alpha) > delta:
@@ -167,13 +169,13 @@ def _log_factorials(n: int) -> Floats:
     return _table(1 << max(n, 1).bit_length())
 
 
-def _grid(confidence: Floats, correct: Booleans, *, alpha: float, delta: float) -> list[float]:
+def _grid(confidence: Floats, correct: Booleans, *, alpha: float, fewest: int) -> list[float]:
     """Return thresholds from strict to loose, from where this split is surest of passing.
 
-    Stricter ones would only give the sequence more chances to end before it gets here.
+    Stricter ones would only give the sequence more chances to end before it gets here. None accepts
+    so little that fewer than ``fewest`` of these samples are left.
     """
     ordered = np.sort(confidence)[::-1]
-    fewest = fewest_samples(alpha, delta)
     if len(ordered) < fewest:
         return []
     counts = np.unique(np.linspace(fewest, len(ordered), _GRID).astype(int))

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from edge_runtime.bundles.manifest import Calibration, Head
 from edge_runtime.messages import Entity
 
-FEATURES = ("energy", "scope", "margin", "log_prob")
+FEATURES = ("energy", "scope", "margin", "log_odds", "log_prob")
 SCOPE_SCORE = "energy"  # tells best what is out of scope: benchmarks/results/decision
 Floats = npt.NDArray[np.float64]
 
@@ -25,8 +25,9 @@ def features(logits: npt.NDArray[np.floating], head: Head) -> dict[str, Floats]:
 
     ``energy``: log-sum-exp over the labels in scope (Liu et al. 2020); ``scope``: energy minus the
     out-of-scope logit; ``margin``: best minus second-best logit; ``log_prob``: log-softmax of the
-    best label. Labels that say the same as the best one count with it in both of these. All labels
-    are in scope for a head without an out-of-scope label.
+    best label; ``log_odds``: the same probability as log-odds, on which a logistic model needs
+    little more than a slope. Labels that say the same as the best one count with it in these three.
+    All labels are in scope for a head without an out-of-scope label.
     """
     values = np.asarray(logits, dtype=np.float64)
     inside = values
@@ -37,12 +38,15 @@ def features(logits: npt.NDArray[np.floating], head: Head) -> dict[str, Floats]:
         scope = _log_sum_exp(inside) - values[..., outside]
     best = values.max(axis=-1)
     alike = alike_labels(head)[values.argmax(axis=-1)]
-    second = np.where(alike, -np.inf, values).max(axis=-1)
+    others = np.where(alike, -np.inf, values)
+    others = np.where(alike.all(axis=-1, keepdims=True), 0.0, others)
+    together = _log_sum_exp(np.where(alike, values, -np.inf))
     return {
         "energy": _log_sum_exp(inside),
         "scope": scope,
-        "margin": best - np.where(np.isneginf(second), 0.0, second),
-        "log_prob": _log_sum_exp(np.where(alike, values, -np.inf)) - _log_sum_exp(values),
+        "margin": best - others.max(axis=-1),
+        "log_odds": together - _log_sum_exp(others),
+        "log_prob": together - _log_sum_exp(values),
     }
 
 
@@ -89,9 +93,18 @@ def sure_entities(entities: Sequence[Entity], calibration: Calibration | None) -
 
 
 def score_features(scores: Floats) -> dict[str, Floats]:
-    """Return what the mean probability of a span's words ``[spans]`` says: its log-odds."""
+    """Return what the mean probability of a span's words ``[spans]`` says.
+
+    The logarithms of it and of one minus it, and their difference, the log-odds: with a weight for
+    each a logistic model bends where one slope does not fit (beta calibration, Kull et al. 2017).
+    """
     inside = np.clip(scores, _LEAST, 1 - _LEAST)
-    return {"log_odds": np.asarray(np.log(inside / (1 - inside)))}
+    log_score, log_rest = np.log(inside), np.log(1 - inside)
+    return {
+        "log_score": np.asarray(log_score),
+        "log_rest": np.asarray(log_rest),
+        "log_odds": np.asarray(log_score - log_rest),
+    }
 
 
 def calibrated(

@@ -1,24 +1,23 @@
 """The drift alarm: are queries still as much in scope as those of the calibration?
 
-A score of each query is ranked among the calibration's scores; queries outside the scope rank low.
-An e-value of the rank (Vovk and Wang 2021, power calibrator) is 1 on average as long as the ranks
-are uniform, and less when queries become easier. Their running product, never below 1, is Page's
-CUSUM (1954) as an e-detector (Shin, Ramdas and Rinaldo 2022): over any ``n`` queries like those of
-the calibration it reaches ``LEVEL`` with probability at most ``n / LEVEL``.
+Queries outside the scope score low. Edges are scores of which the calibration has shown that at
+most a known share of such queries lies below. Bets that more do so, a few at each edge, multiply
+their stakes, and each is fair or worse as long as queries are like those of the calibration
+(Waudby-Smith and Ramdas 2024). Their products, never below 1, are Page's CUSUM (1954) as e-detector
+(Shin, Ramdas and Rinaldo 2022): over ``n`` such queries the mean of all reaches ``LEVEL`` with
+probability at most ``n / LEVEL``, however few samples the edges were learned from.
 """
 
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 LEVEL = 1e6  # 0.02 for a false alarm within 20,000 queries
-BINS = 32  # of equal mass among the calibration's scores
+SHARES = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5)  # of the queries, at most, that lie below each edge
 
-# the smaller, the more it takes a large shift, and the less it minds that quantiles are estimates
-_POWER = 0.6
+_STAKES = (0.2, 0.5, 0.9)  # the larger, the sooner a large shift is told, and the later a small one
 _QUIET = 1000  # queries after an alarm, so that one shift is told once
 
 
@@ -34,35 +33,54 @@ class Drift:
     since: int
 
 
-class DriftAlarm:
-    """Sees one score after the other; ``edges`` are ``BINS - 1`` inner quantiles, rising.
+class _Bet:
+    """On a score below ``edge``; ``won`` and ``lost`` are the logarithms of what is paid."""
 
-    Scores are higher for texts in scope. Its state is three numbers; it locks nothing.
+    def __init__(self, edge: float, share: float, stake: float) -> None:
+        self._edge = edge
+        self._won = math.log(1 + stake * (1 / share - 1))
+        self._lost = math.log(1 - stake)
+        self.level, self.since = 0.0, 0
+
+    def see(self, score: float) -> None:
+        self.level += self._won if score < self._edge else self._lost
+        self.since += 1
+        if self.level <= 0:
+            self.level, self.since = 0.0, 0
+
+
+class DriftAlarm:
+    """Sees one score after the other; ``edges`` are those of the last of ``SHARES``, rising.
+
+    Scores are higher for texts in scope. It locks nothing.
     """
 
     def __init__(self, edges: Sequence[float]) -> None:
-        self._edges = list(edges)
-        ranks = [(i + 0.5) / (len(edges) + 1) for i in range(len(edges) + 1)]
-        values = [rank ** (_POWER - 1) for rank in ranks]
-        mean = sum(values) / len(values)
-        self._gains = [math.log(value / mean) for value in values]
-        self._level = 0.0
-        self._queries = self._since = 0
-        self._quiet = 0
+        shares = SHARES[len(SHARES) - len(edges) :]
+        self._bets = [
+            _Bet(edge, share, stake)
+            for edge, share in zip(edges, shares, strict=True)
+            for stake in _STAKES
+        ]
+        self._queries = self._quiet = 0
 
     def see(self, score: float) -> Drift | None:
         """Take note of a query's score; return the alarm that it raises, if any."""
         self._queries += 1
-        self._level += self._gains[bisect_right(self._edges, score)]
-        if self._level <= 0:
-            self._level, self._since = 0.0, 0
-        else:
-            self._since += 1
+        for bet in self._bets:
+            bet.see(score)
+        best = max(self._bets, key=lambda bet: bet.level)
         if self._quiet:
             self._quiet -= 1
             return None
-        if self._level < math.log(LEVEL):
+        if best.level < math.log(LEVEL):  # and the mean is no higher
             return None
-        raised = Drift(round(self._level / math.log(10), 2), self._queries, self._since)
-        self._level, self._since, self._quiet = 0.0, 0, _QUIET
+        mean = sum(math.exp(bet.level - best.level) for bet in self._bets) / len(self._bets)
+        level = best.level + math.log(mean)
+        if level < math.log(LEVEL):
+            return None
+        raised = Drift(round(level / math.log(10), 2), self._queries, best.since)
+        for bet in self._bets:
+            bet.level, bet.since = 0.0, 0
+        self._quiet = _QUIET
         return raised

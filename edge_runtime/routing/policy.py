@@ -1,13 +1,21 @@
-"""Policy: the stricter of owner and request, field by field."""
+"""Policy: the strictest of owner, rules and request, field by field."""
 
 from __future__ import annotations
+
+from typing import TypeVar
 
 import msgspec
 
 from edge_runtime.messages import Privacy, RequestPolicy, WhenOffline
+from edge_runtime.routing.budget import Budget
+from edge_runtime.routing.gates import Gates
+from edge_runtime.routing.keeping import CachePolicy, SessionPolicy
+from edge_runtime.routing.rules import Escalating, Match, Rule
 
 _PRIVACY: list[Privacy] = ["cloud", "redact", "local"]  # from lax to strict
 _WHEN_OFFLINE: list[WhenOffline] = ["queue", "local", "fail"]
+
+_Level = TypeVar("_Level", bound=str)
 
 
 class OwnerPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -17,7 +25,8 @@ class OwnerPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     identify people, ``cloud`` the text as it is. ``deadline_ms`` is the longest wait for the large
     model, ``max_cost_usd`` the most that one answer may cost (None: no limit),
     ``max_local_error`` the error that local answers may have: a bundle's guarantee counts if its
-    alpha is no larger, else an answer needs a confidence of ``1 - max_local_error``.
+    alpha is no larger, else an answer needs a confidence of ``1 - max_local_error``. ``rules`` are
+    stricter for some queries; ``budget`` and ``gates`` say when nobody is asked.
     """
 
     privacy: Privacy = "redact"
@@ -25,27 +34,87 @@ class OwnerPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     deadline_ms: int = 3_600_000
     max_cost_usd: float | None = None
     max_local_error: float = 0.05
+    rules: tuple[Rule, ...] = ()
+    budget: Budget = Budget()
+    gates: Gates = Gates()
+    cache: CachePolicy = CachePolicy()
+    sessions: SessionPolicy = SessionPolicy()
+
+    def __post_init__(self) -> None:
+        if self.deadline_ms <= 0:
+            raise ValueError("deadline_ms must be positive")
+        if self.max_cost_usd is not None and not 0 <= self.max_cost_usd < float("inf"):
+            raise ValueError("max_cost_usd must be 0 or more")
+        if not 0 <= self.max_local_error <= 1:
+            raise ValueError("max_local_error must be 0 to 1")
 
 
 class EffectivePolicy(msgspec.Struct, frozen=True):
-    """What holds for one request."""
+    """What holds for one request; ``denied_by`` is the rule that refuses it."""
 
     privacy: Privacy
     when_offline: WhenOffline
     deadline_ms: int
     max_cost_usd: float | None
     max_local_error: float
+    escalate: Escalating | None = None
+    denied_by: str | None = None
+
+    def said(self) -> str:
+        """Return it in words."""
+        cost = "no limit" if self.max_cost_usd is None else f"{self.max_cost_usd:g}"
+        words = (
+            f"privacy {self.privacy}, when_offline {self.when_offline}, "
+            f"deadline_ms {self.deadline_ms}, max_cost_usd {cost}, "
+            f"max_local_error {self.max_local_error:g}"
+        )
+        words += f", escalate {self.escalate}" if self.escalate else ""
+        return words + (f", denied by {self.denied_by}" if self.denied_by else "")
 
 
 def effective(owner: OwnerPolicy, asked: RequestPolicy) -> EffectivePolicy:
     """Return the stricter of both in each field; what the request leaves open, the owner sets."""
-    costs = [cost for cost in (owner.max_cost_usd, asked.max_cost_usd) if cost is not None]
     return EffectivePolicy(
-        privacy=max(owner.privacy, asked.privacy or owner.privacy, key=_PRIVACY.index),
-        when_offline=max(
-            owner.when_offline, asked.when_offline or owner.when_offline, key=_WHEN_OFFLINE.index
-        ),
+        privacy=_stricter(_PRIVACY, owner.privacy, asked.privacy),
+        when_offline=_stricter(_WHEN_OFFLINE, owner.when_offline, asked.when_offline),
         deadline_ms=min(owner.deadline_ms, asked.deadline_ms or owner.deadline_ms),
-        max_cost_usd=min(costs, default=None),
+        max_cost_usd=_least(owner.max_cost_usd, asked.max_cost_usd),
         max_local_error=owner.max_local_error,
     )
+
+
+def under(policy: EffectivePolicy, match: Match) -> EffectivePolicy:
+    """Return the policy as a rule that matches makes it; in any order, the result is the same."""
+    rule = match.rule
+    denied = min(filter(None, (policy.denied_by, match.label if rule.deny else None)), default=None)
+    wanted = {policy.escalate, match.escalate}
+    escalate: Escalating | None = "always" if "always" in wanted else None
+    return msgspec.structs.replace(
+        policy,
+        privacy=_stricter(_PRIVACY, policy.privacy, rule.privacy),
+        when_offline=_stricter(_WHEN_OFFLINE, policy.when_offline, rule.when_offline),
+        max_cost_usd=_least(policy.max_cost_usd, rule.max_cost_usd),
+        escalate="never" if "never" in wanted else escalate,
+        denied_by=denied,
+    )
+
+
+def is_stricter(one: Privacy, other: Privacy) -> bool:
+    """Whether a privacy lets less leave than another."""
+    return _PRIVACY.index(one) > _PRIVACY.index(other)
+
+
+def is_idle(owner: OwnerPolicy, rule: Rule) -> bool:
+    """Whether a rule changes nothing even where it matches, since the owner is as strict."""
+    if rule.deny or rule.escalate is not None:
+        return False
+    policy = effective(owner, RequestPolicy())
+    return under(policy, Match(rule, "", "")) == policy
+
+
+def _stricter(order: list[_Level], one: _Level, other: _Level | None) -> _Level:
+    return max(one, other or one, key=order.index)
+
+
+def _least(*costs: float | None) -> float | None:
+    return min((cost for cost in costs if cost is not None), default=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from edge_runtime.routing.calibration import (
     Floats,
     Threshold,
     auroc,
+    binomial_tail,
     fewest_samples,
     fit_logistic,
     fit_temperature,
@@ -31,10 +33,15 @@ from edge_runtime.routing.confidence import (
     features,
     score_features,
 )
-from edge_runtime.routing.drift import BINS
+from edge_runtime.routing.drift import SHARES
 from edge_runtime.tasks.encoder import Encoder
 
 Integers = npt.NDArray[np.int_]
+
+# a handful of weights needs few samples, and the more are tested, the looser the threshold may be:
+# of 20, 30, 40 and 50 % this answers most
+_FITTED = 0.3
+_EDGE_DELTA = 0.01  # that an edge of the drift alarm lies too high
 
 # weight and bias of the logistic model over log_prob: 0.95 where the softmax is sure, 0.5 where it
 # says 0.75, and little below that
@@ -126,7 +133,7 @@ def fit_tags(
 class Fit:
     """A logistic model over features of the logits, and the threshold that was shown to hold.
 
-    ``fitted`` and ``tested`` are the halves of the samples.
+    ``fitted`` and ``tested`` are the two parts of the samples.
     """
 
     features: list[str]
@@ -146,9 +153,9 @@ def fit_calibration(
 ) -> Calibration:
     """Return confidence and threshold of a head, from the logits of the model that is shipped.
 
-    A random half fits the logistic model and the temperature and chooses the grid, the other half
-    tests. Answers that are never given on the device (out of scope, or in need of the large model)
-    count as refused.
+    A random part fits the logistic model and the temperature and chooses the grid, the rest tests.
+    Answers that are never given on the device (out of scope, or in need of the large model) count
+    as refused.
     """
     found = features(judged.logits, judged.head)
     fit = fit_threshold(found, judged.correct, judged.given, alpha=alpha, delta=delta, seed=seed)
@@ -171,7 +178,7 @@ def fit_calibration(
         errors=threshold.errors,
         temperature=_temperature(judged, fit.fitted),
         scope_score=SCOPE_SCORE if judged.head.out_of_scope else None,
-        scope_quantiles=_scope_quantiles(found[SCOPE_SCORE]) if judged.head.out_of_scope else [],
+        scope_quantiles=drift_edges(found[SCOPE_SCORE]) if judged.head.out_of_scope else [],
     )
 
 
@@ -184,11 +191,14 @@ def fit_threshold(
     delta: float,
     seed: int,
 ) -> Fit:
-    """Fit on a random half, test on the other: all ``[samples]``; ``given`` are not refused."""
+    """Fit on a random part, test on the rest: all ``[samples]``; ``given`` are not refused.
+
+    The confidence is fitted on refused answers as well: whoever asks for a label only gets them.
+    """
     order = np.random.default_rng(seed).permutation(len(correct))
-    first, second = np.split(order, [len(order) // 2])
+    first, second = np.split(order, [_size(len(order), fewest_samples(alpha, delta))])
     fitted, held_out = first[given[first]], second[given[second]]
-    names, weights, bias = _fit(found, correct, fitted)
+    names, weights, bias = _fit(found, correct, first if len(fitted) else fitted)
     confidence = calibrated(found, names, weights, bias)
     threshold = learn_threshold(
         (confidence[fitted], correct[fitted]),
@@ -197,6 +207,11 @@ def fit_threshold(
         delta=delta,
     )
     return Fit(names, weights, bias, threshold, first, second)
+
+
+def _size(samples: int, fewest: int) -> int:
+    """Return how many samples fit: a fixed share, ``fewest`` at least, but no more than half."""
+    return min(max(round(_FITTED * samples), fewest), samples // 2)
 
 
 def _fit(
@@ -222,9 +237,24 @@ def _fit(
     return names, [round(float(weight), 6) for weight in weights], round(bias, 6)
 
 
-def _scope_quantiles(score: Floats) -> list[float]:
-    """Return the inner quantiles that divide the texts into bins of equal mass, rising."""
-    return [round(float(x), 4) for x in np.quantile(score, np.arange(1, BINS) / BINS)]
+def drift_edges(score: Floats) -> list[float]:
+    """Return the edges of the drift alarm: below each lies no more than its share of such texts.
+
+    So it is with certainty ``1 - _EDGE_DELTA`` for all of them together, whatever the sample was;
+    with the plain quantiles of a few hundred texts the alarm would ring for texts like these. The
+    lowest are left out where the texts are too few to show it.
+    """
+    ordered = np.sort(score)
+    places = [_place(len(score), share, _EDGE_DELTA / len(SHARES)) for share in SHARES]
+    return [float(ordered[place]) for place in places if place >= 0]
+
+
+def _place(n: int, share: float, delta: float) -> int:
+    """Return the highest place among ``n`` ordered scores that has ``share`` below it at most.
+
+    -1 where not even the lowest score is shown to have so little below it.
+    """
+    return bisect_right(range(n), delta, key=lambda k: binomial_tail(k, n, share)) - 1
 
 
 def _temperature(judged: Judged, fitted: Integers) -> float | None:

@@ -14,7 +14,7 @@ def calibrated() -> Bundle:
     bundle = Store(None).open()
     known = bundle.manifest.calibration["intent"]
     changed = msgspec.structs.replace(
-        known, scope_score="energy", scope_quantiles=[100.0 + i for i in range(31)]
+        known, scope_score="energy", scope_quantiles=[100.0 + i for i in range(6)]
     )
     manifest = msgspec.structs.replace(
         bundle.manifest, calibration={**bundle.manifest.calibration, "intent": changed}

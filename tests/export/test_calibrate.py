@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_export.calibrate import calibrate, fit_calibration
+from edge_export.calibrate import calibrate, drift_edges, fit_calibration
 from edge_export.signing import sign_bundle, write_new_key
 from edge_export.train.evaluation import Judged
 from edge_runtime.bundles.manifest import Calibration, Head
@@ -16,6 +16,7 @@ from edge_runtime.bundles.verify import sha256
 from edge_runtime.errors import BundleError, ConfigError, UnsupportedTaskError
 from edge_runtime.routing.calibration import binomial_tail
 from edge_runtime.routing.confidence import calibrated, confidence, features
+from edge_runtime.routing.drift import SHARES
 from edge_runtime.tasks.encoder import Encoder
 
 from .test_evaluate import TAGS, Table, labels, make_bundle, rows, run
@@ -67,8 +68,9 @@ def test_the_manifest_says_what_was_proven_and_nothing_else_changes(
     assert found.accepted is not None
     assert found.errors is not None
     assert binomial_tail(found.errors, found.accepted, found.alpha) <= found.delta
-    # three of four words are given as answers, "what" is not; "hm" is not sure enough
-    assert found.n == pytest.approx(750, abs=60)
+    # 70 % of the rows test, and three of four words are given as answers, "what" is not; "hm" is
+    # not sure enough
+    assert found.n == pytest.approx(1050, abs=60)
     assert found.coverage == pytest.approx(0.5, abs=0.05)
     assert found.auroc is not None
     assert found.auroc > 0.8
@@ -80,7 +82,7 @@ def test_the_device_accepts_as_often_as_the_manifest_says(bundle: Bundle, tmp_pa
     _, found, _ = calibrate(bundle, data, alpha=0.05, delta=0.05, seed=4)
     opened = Store(None).open(str(bundle.path))
     texts = [line.split("\t")[0] for line in data.read_text().splitlines()[1:]]
-    held_out = np.random.default_rng(4).permutation(len(texts))[500:]
+    held_out = np.random.default_rng(4).permutation(len(texts))[300:]
     accepted = 0
     for text in (texts[i] for i in held_out):
         logits = Encoder(opened).encode([text])[0].mean("intent")
@@ -213,6 +215,25 @@ def test_a_directory_without_a_manifest_has_nothing_to_write_into(bundle: Bundle
     loose = Bundle(bundle.path, bundle.manifest, verified=False)
     with pytest.raises(BundleError, match=r"no bundle\.json"):
         calibrate(loose, Path("none.tsv"), alpha=0.05, delta=0.05)
+
+
+def test_the_edges_of_the_drift_alarm_have_their_share_below_them_at_most() -> None:
+    rng = np.random.default_rng(11)
+    too_high = 0
+    for _ in range(300):
+        edges = drift_edges(rng.random(600))
+        assert edges == sorted(edges)
+        assert len(edges) == len(SHARES)
+        too_high += bool((np.array(edges) > SHARES).any())
+    assert too_high <= 9  # one in a hundred is allowed
+    assert len(drift_edges(rng.random(150))) < len(SHARES)
+
+
+def test_few_rows_fit_and_most_test(tmp_path: Path) -> None:
+    bundle = make_bundle(tmp_path / "b", {"intent": (HEAD, WORDS)})
+    data = rows(tmp_path / "data.tsv", *[("apple", "apple"), ("the pear", "pear")] * 120)
+    _, found, _ = calibrate(bundle, data, alpha=0.05, delta=0.05)
+    assert (found.n, found.coverage) == (168, 1.0)
 
 
 def _pool(size: int) -> Judged:

@@ -1,46 +1,36 @@
 from __future__ import annotations
 
+import random
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_runtime.bundles.manifest import Calibration, Head
 from edge_runtime.messages import RequestPolicy
-from edge_runtime.routing.decision import decide
-from edge_runtime.routing.policy import EffectivePolicy, OwnerPolicy, effective
-
-PRIVACY = ["cloud", "redact", "local"]
-OFFLINE = ["queue", "local", "fail"]
-
-owners = st.builds(
-    OwnerPolicy,
-    privacy=st.sampled_from(PRIVACY),
-    when_offline=st.sampled_from(OFFLINE),
-    deadline_ms=st.integers(1, 10**7),
-    max_cost_usd=st.none() | st.floats(0, 10),
-)
-requests = st.builds(
-    RequestPolicy,
-    privacy=st.none() | st.sampled_from(PRIVACY),
-    when_offline=st.none() | st.sampled_from(OFFLINE),
-    deadline_ms=st.none() | st.integers(1, 10**7),
-    max_cost_usd=st.none() | st.floats(0, 10),
-)
+from edge_runtime.routing.policy import EffectivePolicy, OwnerPolicy, effective, is_idle, under
+from edge_runtime.routing.rules import Facts, Match, Rule, match
+from tests.routing import policies
+from tests.routing.policies import OFFLINE, PRIVACY
 
 
-@given(owners, requests)
+def is_as_strict(one: EffectivePolicy, other: EffectivePolicy) -> bool:
+    cost = float("inf") if other.max_cost_usd is None else other.max_cost_usd
+    return (
+        PRIVACY.index(one.privacy) >= PRIVACY.index(other.privacy)
+        and OFFLINE.index(one.when_offline) >= OFFLINE.index(other.when_offline)
+        and one.deadline_ms <= other.deadline_ms
+        and (float("inf") if one.max_cost_usd is None else one.max_cost_usd) <= cost
+        and one.max_local_error <= other.max_local_error
+    )
+
+
+@given(policies.owners, policies.requests)
 def test_a_request_can_only_make_the_policy_stricter(
     owner: OwnerPolicy, asked: RequestPolicy
 ) -> None:
-    policy = effective(owner, asked)
-    assert PRIVACY.index(policy.privacy) >= PRIVACY.index(owner.privacy)
-    assert OFFLINE.index(policy.when_offline) >= OFFLINE.index(owner.when_offline)
-    assert policy.deadline_ms <= owner.deadline_ms
-    if owner.max_cost_usd is not None:
-        assert policy.max_cost_usd is not None
-        assert policy.max_cost_usd <= owner.max_cost_usd
+    assert is_as_strict(effective(owner, asked), effective(owner, RequestPolicy()))
 
 
-@given(owners, requests)
+@given(policies.owners, policies.requests)
 def test_what_the_request_asks_for_is_granted_when_it_is_stricter(
     owner: OwnerPolicy, asked: RequestPolicy
 ) -> None:
@@ -52,61 +42,45 @@ def test_what_the_request_asks_for_is_granted_when_it_is_stricter(
         assert policy.max_cost_usd <= asked.max_cost_usd
 
 
-HEAD = Head(
-    type="classification",
-    output="intent",
-    labels=["weather", "definition", "oos"],
-    out_of_scope="oos",
-    needs_large_model=["definition"],
-)
-CALIBRATION = Calibration(
-    ["margin"], [1.0], 0.0, 0.05, 0.05, 1200, 0.8, 0.7, 0.95, "dev"
-)  # fmt: skip
-
-
-def _policy(privacy: str = "redact", error: float = 0.05) -> EffectivePolicy:
-    return effective(OwnerPolicy(max_local_error=error), RequestPolicy(privacy=privacy))  # type: ignore[arg-type]
-
-
-@given(st.sampled_from(HEAD.labels), st.floats(0, 1), st.none() | st.just(CALIBRATION))
-def test_nothing_escalates_under_privacy_local(
-    label: str, confidence: float, calibration: Calibration | None
+@given(policies.owners, policies.requests, policies.rules)
+def test_a_rule_can_only_make_the_policy_stricter(
+    owner: OwnerPolicy, asked: RequestPolicy, rule: Rule
 ) -> None:
-    assert not decide(label, confidence, HEAD, calibration, _policy("local")).escalate
+    before = effective(owner, asked)
+    assert is_as_strict(under(before, Match(rule, "rule", "")), before)
 
 
-def test_a_sure_answer_stays_here_and_carries_the_guarantee() -> None:
-    decision = decide("weather", 0.81, HEAD, CALIBRATION, _policy())
-    assert not decision.escalate
-    assert decision.guarantee is not None
-    assert decision.guarantee.n == 1200
-    assert decision.reasons == ["confidence 0.81 >= 0.80"]
+@given(policies.owners, st.lists(policies.rules, max_size=5), st.randoms())
+def test_the_order_of_rules_says_nothing(
+    owner: OwnerPolicy, rules: list[Rule], rng: random.Random
+) -> None:
+    matches = [Match(rule, f"rule {number}", "") for number, rule in enumerate(rules)]
+    shuffled = rng.sample(matches, len(matches))
+    one = other = effective(owner, RequestPolicy())
+    for each in matches:
+        one = under(one, each)
+    for each in shuffled:
+        other = under(other, each)
+    assert one == other
 
 
-def test_an_unsure_answer_escalates() -> None:
-    decision = decide("weather", 0.79, HEAD, CALIBRATION, _policy())
-    assert decision.escalate
-    assert decision.reasons == ["confidence 0.79 < 0.80"]
+def test_never_is_stricter_than_always() -> None:
+    policy = effective(OwnerPolicy(), RequestPolicy())
+    always = Match(Rule(escalate="always"), "a", "")
+    never = Match(Rule(escalate="never"), "b", "")
+    assert under(policy, always).escalate == "always"
+    assert under(under(policy, never), always).escalate == "never"
 
 
-def test_out_of_scope_and_generative_intents_escalate_however_sure() -> None:
-    assert decide("oos", 1.0, HEAD, CALIBRATION, _policy()).escalate
-    assert decide("definition", 1.0, HEAD, CALIBRATION, _policy()).escalate
+def test_a_rule_that_is_laxer_than_the_owner_is_idle() -> None:
+    owner = OwnerPolicy(privacy="redact", max_cost_usd=0.01)
+    assert is_idle(owner, Rule(privacy="cloud", max_cost_usd=0.5))
+    assert not is_idle(owner, Rule(privacy="local"))
+    assert not is_idle(owner, Rule(privacy="cloud", deny=True))
 
 
-def test_an_unsure_answer_under_privacy_local_has_no_guarantee() -> None:
-    decision = decide("weather", 0.79, HEAD, CALIBRATION, _policy("local"))
-    assert decision.guarantee is None
-    assert "nothing left the device" in decision.reasons[-1]
-
-
-def test_a_stricter_owner_than_the_calibration_gets_no_guarantee_from_it() -> None:
-    decision = decide("weather", 0.985, HEAD, CALIBRATION, _policy(error=0.02))
-    assert not decision.escalate
-    assert decision.guarantee is None
-    assert decide("weather", 0.97, HEAD, CALIBRATION, _policy(error=0.02)).escalate
-
-
-def test_a_head_whose_calibration_failed_is_never_sure() -> None:
-    failed = Calibration(["margin"], [1.0], 0.0, 0.05, 0.05, 1200, None, 0.0, 0.6, "dev")
-    assert decide("weather", 0.999, HEAD, failed, _policy()).escalate
+@given(policies.rules, policies.facts)
+def test_a_presumption_never_asks_anybody(rule: Rule, facts: Facts) -> None:
+    found = match(rule, "rule", facts)
+    if isinstance(found, Match) and found.is_presumed:
+        assert found.escalate != "always"

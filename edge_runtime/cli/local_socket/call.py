@@ -26,6 +26,9 @@ class Host(Protocol):
     def escalation_route(self, is_cancelled: Callable[[], bool]) -> Escalate:
         """Return how the node asks a large model."""
 
+    def forget(self, client: str | None, session: str | None) -> dict[str, int]:
+        """Delete what is kept of a client or its session, of all where None is named."""
+
 
 @dataclass(frozen=True)
 class Call:

@@ -46,6 +46,13 @@ class NodeHost:
         straight = direct_route(msgspec.structs.replace(self._settings, broker=None))
         return straight or partial(self._node.ask_workers, is_cancelled=is_cancelled)
 
+    def forget(self, client: str | None, session: str | None) -> dict[str, int]:
+        """Delete what memory and outbox hold; return how much it was. Raises UnavailableError."""
+        # what waits goes first, so that no answer to it is remembered any more
+        queries = self._node.forget(client, session)
+        kept = self._bundles.memory.forget(client, session)
+        return {"queries": queries, **msgspec.structs.asdict(kept)}
+
 
 @contextlib.contextmanager
 def local_socket(

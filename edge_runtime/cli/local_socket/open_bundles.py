@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+from edge_runtime.assistant.memory.file import Memory
 from edge_runtime.assistant.pipeline import Assistant
 from edge_runtime.bundles.store import Bundle, Store
 from edge_runtime.cli.local_socket.call import DeclinedError
@@ -30,6 +31,11 @@ class OpenBundles:
         self._lock = threading.Lock()
         self._other: Assistant | None = None
         self._timer: threading.Timer | None = None
+
+    @property
+    def memory(self) -> Memory:
+        """What all of them remember."""
+        return self._own.memory
 
     def assistant(self, reference: str | None, directory: Path) -> Assistant:
         """Return the assistant with a bundle; ``directory`` is where a relative path begins.
@@ -78,7 +84,11 @@ class OpenBundles:
             raise DeclinedError(f"{reference} does not fit in the {resources.memory_mb} MB it has")
         opened = self._store.open(reference)
         self._other = Assistant(
-            opened, self._settings.policy, resources=resources, home=self._settings.home
+            opened,
+            self._own.governor,
+            resources=resources,
+            home=self._settings.home,
+            memory=self.memory,
         )
         return self._other
 

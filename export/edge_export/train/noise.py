@@ -52,7 +52,9 @@ _DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight
            "eighteen", "nineteen")  # fmt: skip
 _TENS = ("", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 _SIGNS = {"%": " percent", "°": " degrees"}
-_JOINS = frozenset(":.,-/@$€£")  # next to a number: a time, a date, a price, part of a longer one
+# next to a number: a time, a date, a price, a name, part of a longer one
+_JOINED_BEFORE = frozenset(":.,-/@$€£")
+_JOINED_AFTER = re.compile(r"[:.,/@-]?\w|[$€£]")
 _MISHEARD = 0.05  # of the words that sound like another one
 _FILLED = 0.03  # of the words have one before them that says nothing
 
@@ -167,23 +169,26 @@ def _speech(text: str, rng: random.Random) -> Iterator[Edit]:
         piece, start, end = found.group(), found.start(), found.end()
         if piece[0].isalpha():
             new = piece.lower()
-            if rng.random() < _FILLED and start:
+            if rng.random() < _FILLED and text[start - 1 : start].isspace():
                 yield start, start, f"{rng.choice(_FILLERS)} "
             if rng.random() < _MISHEARD:
                 new = _HOMOPHONES.get(new, new)
         else:
-            new = _spoken(piece, text[start - 1 : start], text[end : end + 1])
+            new = _spoken(piece, text[start - 1 : start], text[end : end + 2])
         if new != piece:
             yield start, end, new
 
 
 def _spoken(piece: str, before: str, after: str) -> str:
-    """Return how a number, sign or punctuation mark between two characters is written out."""
+    """Return how a number, sign or punctuation mark is written out.
+
+    ``before`` is the character before it, ``after`` the two behind.
+    """
     if piece in _SIGNS:
         return _SIGNS[piece]
     if not piece.isdecimal():
-        return "" if after in {"", " "} else piece
-    joined = before in _JOINS or (after in _JOINS and after != ".")
+        return "" if after[:1] in {"", " "} else piece
+    joined = before.isalpha() or before in _JOINED_BEFORE or _JOINED_AFTER.match(after)
     whole = piece.isascii() and len(piece) <= 2 and not joined  # noqa: PLR2004 - below a hundred
     return spoken_number(int(piece)) if whole else piece
 

@@ -1,0 +1,1 @@
+"""Hits and false hits of the answer cache."""

@@ -1,0 +1,1 @@
+"""The last step: what a large model wrote is checked on the device before anybody gets it."""

@@ -1,0 +1,207 @@
+"""What was spent of the owner's budget, in one small SQLite file.
+
+Several processes of one user may spend: each change is a transaction of its own that holds the
+file's write lock from the look at what is left to the charge.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_runtime.errors import UnavailableError
+from edge_runtime.routing.budget import PERIOD_S, Account, Budget, Clock, Period, Spent
+from edge_runtime.routing.refusal import Refusal
+
+if TYPE_CHECKING:
+    import sqlite3
+
+FILE_NAME = "budget.db"
+
+_FORMAT = 1
+_BUSY_TIMEOUT_S = 5.0
+_SCHEMA = (
+    """CREATE TABLE clock (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        boot TEXT NOT NULL,
+        uptime_s REAL NOT NULL,
+        lived_s REAL NOT NULL
+    ) STRICT""",
+    """CREATE TABLE spent (
+        client TEXT NOT NULL,
+        period TEXT NOT NULL,
+        begun_s REAL NOT NULL,
+        requests INTEGER NOT NULL CHECK (requests >= 0),
+        tokens INTEGER NOT NULL CHECK (tokens >= 0),
+        cost_usd REAL NOT NULL CHECK (cost_usd >= 0),
+        PRIMARY KEY (client, period)
+    ) STRICT""",
+    f"PRAGMA user_version = {_FORMAT}",
+)
+
+Uptime = Callable[[], tuple[str, float]]
+"""Returns an id of this boot, and the seconds since it, by a clock that nobody can set."""
+
+
+def board_uptime() -> tuple[str, float]:
+    """Return the uptime of this board."""
+    from edge_devices.readings import uptime  # noqa: PLC0415 - most owners set no budget
+
+    return uptime()
+
+
+class Ledger:
+    """The accounts of all clients; threads may share it, and so may processes.
+
+    Without a path it is kept in memory and forgotten with the process. Nothing is opened or made
+    while the budget has no limits.
+
+    Raises:
+        UnavailableError: from any method, when the file cannot be read or written: then nobody can
+            say what is left, so nothing may be spent.
+    """
+
+    def __init__(self, path: Path | None, uptime: Uptime = board_uptime) -> None:
+        self._path = path
+        self._uptime = uptime
+        self._lock = threading.Lock()
+        self._memory: sqlite3.Connection | None = None
+
+    def accounts(self, budget: Budget, client: str) -> list[Account]:
+        """Return what is left for a client; nothing when there are no limits."""
+        if not budget.is_limited:
+            return []
+        with self._transaction() as books:
+            return books.accounts(budget, client)
+
+    def charge(self, budget: Budget, client: str) -> Refusal | list[Account]:
+        """Charge one request if no budget is spent; return what was left before, or why not."""
+        if not budget.is_limited:
+            return []
+        with self._transaction() as books:
+            accounts = books.accounts(budget, client)
+            refusals = [each for each in map(Account.refusal, accounts) if each is not None]
+            if refusals:
+                # what lasts longest is what whoever asked has to know
+                return max(refusals, key=lambda each: each.retry_after_s or 0.0)
+            books.change(accounts, lambda spent: spent.plus(requests=1))
+            return accounts
+
+    def spend(self, budget: Budget, client: str, *, tokens: int, cost_usd: float) -> None:
+        """Charge what an answer took."""
+        if budget.is_limited:
+            with self._transaction() as books:
+                accounts = books.accounts(budget, client)
+                books.change(accounts, lambda spent: spent.plus(tokens=tokens, cost_usd=cost_usd))
+
+    def refund(self, budget: Budget, client: str) -> None:
+        """Take back the charge for a request that nobody received."""
+        if budget.is_limited:
+            with self._transaction() as books:
+                books.change(books.accounts(budget, client), Spent.without_request)
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[_Books]:
+        import sqlite3  # noqa: PLC0415 - takes 10 ms, and most commands spend nothing
+
+        with self._lock:
+            try:
+                db = self._open()
+                try:
+                    db.execute("PRAGMA synchronous = FULL")
+                    db.execute("BEGIN IMMEDIATE")
+                    _prepare(db)
+                    yield _Books(db, *self._uptime())
+                    db.execute("COMMIT")
+                finally:
+                    if db.in_transaction:
+                        db.execute("ROLLBACK")
+                    if db is not self._memory:
+                        db.close()
+            except (OSError, sqlite3.Error) as exc:
+                where = self._path or "memory"
+                raise UnavailableError(
+                    f"the budget's ledger {where} cannot be used: {exc}; nothing is spent without "
+                    "it"
+                ) from exc
+
+    def _open(self) -> sqlite3.Connection:
+        import sqlite3  # noqa: PLC0415
+
+        if self._memory is not None:
+            return self._memory
+        if self._path is not None:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # made before SQLite opens it, so that it is never readable by others
+            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
+        db = sqlite3.connect(
+            self._path or ":memory:",
+            isolation_level=None,
+            check_same_thread=False,
+            timeout=_BUSY_TIMEOUT_S,
+        )
+        if self._path is None:
+            self._memory = db
+        return db
+
+
+def _prepare(db: sqlite3.Connection) -> None:
+    """Make the tables of a new file; raises sqlite3.Error for one of another format."""
+    (found,) = db.execute("PRAGMA user_version").fetchone()
+    if found == 0:
+        for statement in _SCHEMA:
+            db.execute(statement)
+    elif found != _FORMAT:
+        raise _format_error(found)
+
+
+def _format_error(found: int) -> sqlite3.Error:
+    import sqlite3  # noqa: PLC0415
+
+    return sqlite3.DatabaseError(f"its format is {found}, and this runtime reads {_FORMAT}")
+
+
+class _Books:
+    """The open ledger, as of now."""
+
+    def __init__(self, db: sqlite3.Connection, boot: str, uptime_s: float) -> None:
+        self._db = db
+        row = db.execute("SELECT boot, uptime_s, lived_s FROM clock").fetchone()
+        self._clock = (Clock(*row) if row else Clock()).at(boot, uptime_s)
+
+    def accounts(self, budget: Budget, client: str) -> list[Account]:
+        return [
+            Account(name, period, limits, self._spent(name, period), self._clock.lived_s)
+            for name, period, limits in budget.limits(client)
+        ]
+
+    def change(self, accounts: list[Account], change: Callable[[Spent], Spent]) -> None:
+        clock = self._clock
+        self._db.execute(
+            "INSERT OR REPLACE INTO clock VALUES (1, ?, ?, ?)",
+            (clock.boot, clock.uptime_s, clock.lived_s),
+        )
+        for period, seconds in PERIOD_S.items():
+            self._db.execute(
+                "DELETE FROM spent WHERE period = ? AND ? - begun_s >= ?",
+                (period, clock.lived_s, seconds),
+            )
+        for each in accounts:
+            spent = change(each.spent)
+            self._db.execute(
+                "INSERT OR REPLACE INTO spent VALUES (?, ?, ?, ?, ?, ?)",
+                (each.client, each.period, spent.begun_s, spent.requests, spent.tokens,
+                 spent.cost_usd),
+            )  # fmt: skip
+
+    def _spent(self, client: str, period: Period) -> Spent:
+        row = self._db.execute(
+            "SELECT begun_s, requests, tokens, cost_usd FROM spent WHERE client = ? AND period = ?",
+            (client, period),
+        ).fetchone()
+        lived_s = self._clock.lived_s
+        return (Spent(*row) if row else Spent(lived_s)).at(period, lived_s)

@@ -1,0 +1,1 @@
+"""What outlives a query: conversations with their placeholders, and answers that may be reused."""

@@ -1,0 +1,77 @@
+"""What has to leave a text: spans of patterns and of heads, united without gaps at their edges."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+
+from edge_runtime.messages import Entity
+from edge_runtime.routing.redaction.kinds import IDENTIFYING, OF_LABEL
+from edge_runtime.routing.redaction.words import at_tokens, at_words
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The characters from ``start`` to ``end``, exclusive, are of a kind."""
+
+    start: int
+    end: int
+    kind: str
+
+
+def of_entities(
+    text: str, entities: Iterable[Entity], kinds: Collection[str] = IDENTIFYING
+) -> list[Finding]:
+    """Return the spans of heads that are of these kinds, widened to whole words."""
+    named = [(each, OF_LABEL.get(each.label)) for each in entities]
+    wanted = [(each, kind) for each, kind in named if kind in kinds and each.start < each.end]
+    if not wanted:
+        return []
+    widened = at_words(text)
+    return [Finding(*widened(each.start, each.end), kind) for each, kind in wanted if kind]
+
+
+def united(text: str, findings: Iterable[Finding]) -> list[Finding]:
+    """Return findings in order, without overlap and cut at no word.
+
+    Where some overlap, the first one given has the characters; what is left of the others goes as
+    well, as far as it holds a letter or digit.
+    """
+    inside = [
+        (max(each.start, 0), min(each.end, len(text)), each.kind)
+        for each in findings
+        if max(each.start, 0) < min(each.end, len(text))
+    ]
+    if not inside:
+        return []
+    widened = at_tokens(text)
+    given = [Finding(*widened(start, end), kind) for start, end, kind in inside]
+    owners = [-1] * len(text)
+    for number in range(len(given) - 1, -1, -1):
+        each = given[number]
+        owners[each.start : each.end] = [number] * (each.end - each.start)
+    return [
+        found
+        for start, end, number in _runs(owners)
+        if (found := _trimmed(text, start, end, given[number])) is not None
+    ]
+
+
+def _runs(owners: list[int]) -> Iterator[tuple[int, int, int]]:
+    start = 0
+    for number, run in itertools.groupby(owners):
+        end = start + sum(1 for _ in run)
+        if number >= 0:
+            yield start, end, number
+        start = end
+
+
+def _trimmed(text: str, start: int, end: int, of: Finding) -> Finding | None:
+    """Return a piece of a finding without the white space around it; None if nothing is left."""
+    piece = text[start:end]
+    is_whole = (start, end) == (of.start, of.end)
+    if not piece.strip() or not (is_whole or any(char.isalnum() for char in piece)):
+        return None
+    left = start + len(piece) - len(piece.lstrip())
+    return Finding(left, left + len(piece.strip()), of.kind)

@@ -9,12 +9,12 @@ import argparse
 import datetime as dt
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from benchmarks.answer_cache.guards import GUARDS, SHIPPED, Asked, ask, is_same_text
 from benchmarks.answer_cache.pairs import SAME, Pair, read_pairs
 from benchmarks.answer_cache.plots import draw_rates
-from benchmarks.answer_cache.rates import THRESHOLDS, Rate, rates
+from benchmarks.answer_cache.rates import THRESHOLDS, PairRate, rates
+from benchmarks.harness.options import add_split, data_parser
 from benchmarks.harness.report import begin, markdown, publish
 from edge_runtime.assistant.caching.moment import is_volatile, names_a_moment
 from edge_runtime.bundles.store import Store
@@ -83,7 +83,7 @@ def _false_hits(
 
 
 def _tables(
-    found: Sequence[Rate], not_kept: int, texts: int, wrong: Sequence[Mapping[str, object]]
+    found: Sequence[PairRate], not_kept: int, texts: int, wrong: Sequence[Mapping[str, object]]
 ) -> str:
     kinds = list(dict.fromkeys(each.kind for each in found))
     by_place = {(each.kind, each.guard, each.threshold): each for each in found}
@@ -103,23 +103,20 @@ def _tables(
     )
 
 
-def _cell(rate: Rate) -> str:
+def _cell(rate: PairRate) -> str:
     low, high = rate.interval
     return f"{rate.share:.2%} ({low:.2%} to {high:.2%})"
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.answer_cache",
-        description="Count pairs of questions that the answer cache takes for one, by what has to "
-        "be the same before their cosine counts, and by the least cosine.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    parser = data_parser(
+        "answer_cache",
+        "Count pairs of questions that the answer cache takes for one, by what has to be the same "
+        "before their cosine counts, and by the least cosine.",
+        bundle="it has the heads intent and embedding",
+        writes="results.json, table.md and plots",
     )
-    add = parser.add_argument
-    add("--data", type=Path, required=True, help="folder with one folder for each data set")
-    add("--split", default="dev", help="the split to measure on")
-    add("--bundle", default="assistant", help="a bundle with the heads `intent` and `embedding`")
-    add("--out", type=Path, help="write results.json, table.md and plots here")
+    add_split(parser)
     return parser
 
 

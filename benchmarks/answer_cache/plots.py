@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.answer_cache.pairs import SAME
-from benchmarks.answer_cache.rates import Rate
+from benchmarks.answer_cache.rates import PairRate
 from edge_runtime.routing.keeping import SIMILARITY
 
 _PANEL = 3.6  # inches
@@ -18,7 +18,7 @@ _HITS, _FALSE = ("#1b7f5c", "#6fc3a5"), ("#c0392b", "#e67e22", "#9aa5b1")
 _LEAST = 1e-4  # where the logarithmic axis ends; 0 is drawn there
 
 
-def draw_rates(found: Sequence[Rate], path: Path) -> None:
+def draw_rates(found: Sequence[PairRate], path: Path) -> None:
     """Write the shares with their intervals; green lines should be high, the others low."""
     guards = list(dict.fromkeys(each.guard for each in found))
     kinds = list(dict.fromkeys(each.kind for each in found))

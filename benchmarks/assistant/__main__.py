@@ -11,7 +11,6 @@ import datetime as dt
 import platform
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -25,6 +24,7 @@ from benchmarks.assistant.plots import draw_noise, draw_reliability
 from benchmarks.assistant.robustness import noise_figures
 from benchmarks.assistant.sets import DataSet, Sets
 from benchmarks.assistant.tagged import tagged_figures
+from benchmarks.harness.options import add_split, data_parser
 from benchmarks.harness.report import begin, publish
 from edge_runtime.bundles.store import Store
 from edge_runtime.tasks.encoder import Encoder
@@ -105,18 +105,17 @@ def _cost(sets: Sets) -> Iterator[Figure]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.assistant",
-        description="Measure every head of the assistant's bundle on public data sets.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    parser = data_parser(
+        "assistant",
+        "Measure every head of the assistant's bundle on public data sets.",
+        bundle="of heads that it lacks, what they would be asked is skipped",
+        writes="results.json, table.md and plots",
     )
-    add = parser.add_argument
-    add("--data", type=Path, required=True, help="directory of the data sets")
-    add("--split", default="dev", help="which files of each data set")
-    add("--bundle", default="assistant", help="name in the store, or a directory")
-    add("--base", help="bundle of the base model, whose embedding to compare")
-    add("--noisy", type=int, default=300, help="texts of each data set that get noise")
-    add("--out", type=Path, help="write results.json, table.md and plots here")
+    add_split(parser)
+    parser.add_argument("--base", help="bundle of the base model, whose embedding to compare")
+    parser.add_argument(
+        "--noisy", type=int, default=300, help="texts of each data set that get noise"
+    )
     return parser
 
 

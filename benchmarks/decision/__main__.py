@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 from collections.abc import Sequence
-from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -23,6 +22,7 @@ from benchmarks.decision.reliability import reliabilities
 from benchmarks.decision.results import goal_table, goals_met, to_markdown
 from benchmarks.decision.router import routers
 from benchmarks.decision.scope import ScopeScore, scope_scores
+from benchmarks.harness.options import add_split, data_parser
 from benchmarks.harness.report import begin, publish
 from edge_export.calibrate import fit_threshold
 from edge_runtime.bundles.store import Store
@@ -109,18 +109,16 @@ def _confidence(pool: Pool) -> np.ndarray:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.decision",
-        description="Measure guarantee, coverage, out-of-scope scores and hard questions.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    parser = data_parser(
+        "decision",
+        "Measure guarantee, coverage, out-of-scope scores and hard questions.",
+        bundle="it has the head intent",
+        writes="results.json, table.md and plots",
     )
+    add_split(parser)
     add = parser.add_argument
-    add("--data", type=Path, required=True, help="directory of the data sets")
-    add("--split", default="dev", help="which files of each data set")
-    add("--bundle", default="assistant", help="name in the store, or a directory")
     add("--draws", type=int, default=1000, help="calibrations drawn from the pool")
     add("--alarms", type=int, default=300, help="runs of the drift alarm for each size")
-    add("--out", type=Path, help="write results.json, table.md and plots here")
     return parser
 
 

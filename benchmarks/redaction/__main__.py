@@ -10,11 +10,12 @@ import argparse
 import datetime as dt
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
+from benchmarks.harness.options import add_split, data_parser
 from benchmarks.harness.plot import Bar, Panel, draw
+from benchmarks.harness.rates import Rate
 from benchmarks.harness.report import begin, markdown, publish
-from benchmarks.redaction.leaks import Leak, Needless, Rate, leaks, needless, taken_outside
+from benchmarks.redaction.leaks import Leak, Needless, leaks, needless, taken_outside
 from benchmarks.redaction.texts import PERSONAL, read_personal, read_plain
 from benchmarks.redaction.ways import WAYS, Redacting, pattern_ms_per_kb
 from edge_runtime.bundles.store import Store
@@ -139,17 +140,14 @@ def _bar(way: str, rate: Rate) -> Bar:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.redaction",
-        description="Count what would leave a device of annotated personal data, and which texts "
-        "without any lose something, by patterns, by the heads of a bundle, and by both.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    parser = data_parser(
+        "redaction",
+        "Count what would leave a device of annotated personal data, and which texts without any "
+        "lose something, by patterns, by the heads of a bundle, and by both.",
+        bundle="it has a head pii or entities",
+        writes="results.json, table.md and plots",
     )
-    add = parser.add_argument
-    add("--data", type=Path, required=True, help="folder with one folder for each data set")
-    add("--split", default="dev", help="the split to measure on")
-    add("--bundle", default="assistant", help="a bundle with a head `pii` or `entities`")
-    add("--out", type=Path, help="write results.json, table.md and plots here")
+    add_split(parser)
     return parser
 
 

@@ -6,30 +6,12 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from benchmarks.harness.rates import Rate
 from benchmarks.redaction.texts import Annotated
 from benchmarks.redaction.ways import WAYS, Redacting
-from edge_export.evaluation.metrics import wilson
 from edge_runtime.routing.redaction.kinds import IDENTIFYING, OF_LABEL, SHARED
 
 OUTSIDE = "outside of all spans"
-
-
-@dataclass(frozen=True)
-class Rate:
-    """``hits`` of ``n``, with the interval of 95 % of their share."""
-
-    hits: int
-    n: int
-
-    @property
-    def share(self) -> float:
-        """The share, 0 of nothing."""
-        return self.hits / self.n if self.n else 0.0
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Wilson's interval (1927), all of it for nothing."""
-        return wilson(self.hits, self.n) if self.n else (0.0, 1.0)
 
 
 @dataclass(frozen=True)

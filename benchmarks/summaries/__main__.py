@@ -9,10 +9,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from tqdm import tqdm
 
+from benchmarks.harness.options import data_parser
 from benchmarks.harness.report import begin, publish
 from benchmarks.summaries.contestants import Choosing
 from benchmarks.summaries.results import Mean, means, to_json, to_markdown
@@ -49,19 +49,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.summaries",
-        description="Score extractive summaries against the first sentences, random ones, and the "
-        "best one. A text with no more sentences than a summary takes is left out.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    parser = data_parser(
+        "summaries",
+        "Score extractive summaries against the first sentences, random ones, and the best one. A "
+        "text with no more sentences than a summary takes is left out.",
+        bundle="it has a head of type embedding",
+        writes="results.json and table.md",
     )
     add = parser.add_argument
-    add("--data", type=Path, required=True, help="folder with one folder for each data set")
     add("--sets", nargs="+", choices=SETS, default=list(SETS), metavar="SET", help="which ones")
     add("--file", default="dev.jsonl", help="the split to score")
     add("--sentences", type=int, help="of a summary; else as many as the references have")
-    add("--bundle", default="assistant", help="a bundle with an embedding head")
-    add("--out", type=Path, help="write results.json and table.md here")
     return parser
 
 

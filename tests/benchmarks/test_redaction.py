@@ -8,8 +8,8 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("matplotlib")
 
+from benchmarks.harness.rates import Rate
 from benchmarks.redaction.__main__ import main
-from benchmarks.redaction.leaks import Rate
 
 pytestmark = pytest.mark.export
 

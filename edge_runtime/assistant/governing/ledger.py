@@ -7,14 +7,20 @@ file's write lock from the look at what is left to the charge.
 from __future__ import annotations
 
 import contextlib
-import os
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_runtime.errors import UnavailableError
-from edge_runtime.routing.budget import PERIOD_S, Account, Budget, Clock, Period, Spent
+from edge_runtime.assistant.state_file import (
+    CLOCK_TABLE,
+    StateFile,
+    Uptime,
+    board_uptime,
+    prepare,
+    read_clock,
+    write_clock,
+)
+from edge_runtime.routing.budget import PERIOD_S, Account, Budget, Period, Spent
 from edge_runtime.routing.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -23,14 +29,8 @@ if TYPE_CHECKING:
 FILE_NAME = "budget.db"
 
 _FORMAT = 1
-_BUSY_TIMEOUT_S = 5.0
 _SCHEMA = (
-    """CREATE TABLE clock (
-        id INTEGER PRIMARY KEY CHECK (id = 1),
-        boot TEXT NOT NULL,
-        uptime_s REAL NOT NULL,
-        lived_s REAL NOT NULL
-    ) STRICT""",
+    CLOCK_TABLE,
     """CREATE TABLE spent (
         client TEXT NOT NULL,
         period TEXT NOT NULL,
@@ -40,18 +40,7 @@ _SCHEMA = (
         cost_usd REAL NOT NULL CHECK (cost_usd >= 0),
         PRIMARY KEY (client, period)
     ) STRICT""",
-    f"PRAGMA user_version = {_FORMAT}",
 )
-
-Uptime = Callable[[], tuple[str, float]]
-"""Returns an id of this boot, and the seconds since it, by a clock that nobody can set."""
-
-
-def board_uptime() -> tuple[str, float]:
-    """Return the uptime of this board."""
-    from edge_devices.readings import uptime  # noqa: PLC0415 - most owners set no budget
-
-    return uptime()
 
 
 class Ledger:
@@ -66,10 +55,10 @@ class Ledger:
     """
 
     def __init__(self, path: Path | None, uptime: Uptime = board_uptime) -> None:
-        self._path = path
+        self._file = StateFile(
+            path, "budget's ledger", "nothing is spent without it", ("synchronous = FULL",)
+        )
         self._uptime = uptime
-        self._lock = threading.Lock()
-        self._memory: sqlite3.Connection | None = None
 
     def accounts(self, budget: Budget, client: str) -> list[Account]:
         """Return what is left for a client; nothing when there are no limits."""
@@ -106,63 +95,11 @@ class Ledger:
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[_Books]:
-        import sqlite3  # noqa: PLC0415 - takes 10 ms, and most commands spend nothing
-
-        with self._lock:
-            try:
-                db = self._open()
-                try:
-                    db.execute("PRAGMA synchronous = FULL")
-                    db.execute("BEGIN IMMEDIATE")
-                    _prepare(db)
-                    yield _Books(db, *self._uptime())
-                    db.execute("COMMIT")
-                finally:
-                    if db.in_transaction:
-                        db.execute("ROLLBACK")
-                    if db is not self._memory:
-                        db.close()
-            except (OSError, sqlite3.Error) as exc:
-                where = self._path or "memory"
-                raise UnavailableError(
-                    f"the budget's ledger {where} cannot be used: {exc}; nothing is spent without "
-                    "it"
-                ) from exc
-
-    def _open(self) -> sqlite3.Connection:
-        import sqlite3  # noqa: PLC0415
-
-        if self._memory is not None:
-            return self._memory
-        if self._path is not None:
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            # made before SQLite opens it, so that it is never readable by others
-            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
-        db = sqlite3.connect(
-            self._path or ":memory:",
-            isolation_level=None,
-            check_same_thread=False,
-            timeout=_BUSY_TIMEOUT_S,
-        )
-        if self._path is None:
-            self._memory = db
-        return db
-
-
-def _prepare(db: sqlite3.Connection) -> None:
-    """Make the tables of a new file; raises sqlite3.Error for one of another format."""
-    (found,) = db.execute("PRAGMA user_version").fetchone()
-    if found == 0:
-        for statement in _SCHEMA:
-            db.execute(statement)
-    elif found != _FORMAT:
-        raise _format_error(found)
-
-
-def _format_error(found: int) -> sqlite3.Error:
-    import sqlite3  # noqa: PLC0415
-
-    return sqlite3.DatabaseError(f"its format is {found}, and this runtime reads {_FORMAT}")
+        with self._file.opened() as db:
+            db.execute("BEGIN IMMEDIATE")
+            prepare(db, _SCHEMA, _FORMAT)
+            yield _Books(db, *self._uptime())
+            db.execute("COMMIT")
 
 
 class _Books:
@@ -170,8 +107,7 @@ class _Books:
 
     def __init__(self, db: sqlite3.Connection, boot: str, uptime_s: float) -> None:
         self._db = db
-        row = db.execute("SELECT boot, uptime_s, lived_s FROM clock").fetchone()
-        self._clock = (Clock(*row) if row else Clock()).at(boot, uptime_s)
+        self._clock = read_clock(db).at(boot, uptime_s)
 
     def accounts(self, budget: Budget, client: str) -> list[Account]:
         return [
@@ -181,10 +117,7 @@ class _Books:
 
     def change(self, accounts: list[Account], change: Callable[[Spent], Spent]) -> None:
         clock = self._clock
-        self._db.execute(
-            "INSERT OR REPLACE INTO clock VALUES (1, ?, ?, ?)",
-            (clock.boot, clock.uptime_s, clock.lived_s),
-        )
+        write_clock(self._db, clock)
         for period, seconds in PERIOD_S.items():
             self._db.execute(
                 "DELETE FROM spent WHERE period = ? AND ? - begun_s >= ?",

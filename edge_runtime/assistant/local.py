@@ -73,7 +73,8 @@ class _EncoderTasks:
         return self._answered(request, result, result.score, reason)
 
     def _tag(self, request: Request) -> Answer:
-        name, head = self._head("tagging", _option(request, "head", str))
+        usual = "entities" if "entities" in self._encoder.bundle.manifest.heads else None
+        name, head = self._head("tagging", _option(request, "head", str) or usual)
         encoding = self._encoder.encode([request.text], [name])[0]
         calibration = self._encoder.bundle.manifest.calibration.get(name)
         entities = sure_entities(tag(name, head, encoding), calibration)

@@ -7,12 +7,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import numpy as np
 
 from edge_runtime.assistant.commands.intents import is_home_intent
 from edge_runtime.assistant.commands.names import Home
 from edge_runtime.bundles.manifest import Calibration, Head, Manifest
 from edge_runtime.messages import Candidate, Context, Entity
-from edge_runtime.routing.confidence import confidence, features, sure_entities
+from edge_runtime.routing.confidence import (
+    confidence,
+    confidence_in,
+    features,
+    sure_entities,
+)
 from edge_runtime.tasks.classification import Classification, classify
 from edge_runtime.tasks.embedding import text_vector
 from edge_runtime.tasks.encoder import Encoder, Encoding, Floats
@@ -111,7 +117,8 @@ def read(encoder: Encoder, text: str) -> Reading:
     logits = encoding.mean("intent")
     calibration = manifest.calibration.get("intent")
     intent = classify("intent", head, logits)
-    sure = confidence(logits, head, calibration)
+    found = features(logits, head)
+    sure = confidence_in(found, calibration)
     if intent.label == head.out_of_scope:
         sure = 1.0 - sure
     elif intent.label in head.needs_large_model:
@@ -127,7 +134,7 @@ def read(encoder: Encoder, text: str) -> Reading:
         slots=_tagged("slots", manifest, encoding),
         target=_target(manifest.heads.get("target"), encoding),
         command=_command(manifest, encoding),
-        scope=_scope(logits, head, calibration),
+        scope=_scope(found, calibration),
         home_intent=_home_intent(logits, head, intent.label),
         encoding=encoding,
     )
@@ -139,10 +146,10 @@ def _home_intent(logits: Floats, head: Head, label: str) -> str | None:
     return max(finer, key=lambda name: logits[head.labels.index(name)], default=None)
 
 
-def _scope(logits: Floats, head: Head, calibration: Calibration | None) -> float | None:
+def _scope(found: Mapping[str, np.ndarray], calibration: Calibration | None) -> float | None:
     if calibration is None or calibration.scope_score is None:
         return None
-    return float(features(logits, head)[calibration.scope_score])
+    return float(found[calibration.scope_score])
 
 
 def _sentiment(head: Head | None, encoding: Encoding) -> Candidate | None:

@@ -74,7 +74,11 @@ def confidence(
 
     Without calibration it is the plain softmax probability, which is usually too high.
     """
-    found = features(logits, head)
+    return confidence_in(features(logits, head), calibration)
+
+
+def confidence_in(found: dict[str, Floats], calibration: Calibration | None) -> float:
+    """Return the same for ``features`` that are known already."""
     if calibration is None:
         return float(math.exp(float(found["log_prob"])))
     return float(calibrated(found, calibration.features, calibration.weights, calibration.bias))

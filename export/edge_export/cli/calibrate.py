@@ -25,7 +25,7 @@ def calibrate(
     label: Annotated[
         str | None, typer.Option(help="The column of the label: label, or the head's name.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Chooses which half fits and which tests.")] = 13,
+    seed: Annotated[int, typer.Option(help="Chooses which rows fit and which test.")] = 13,
     as_json: Annotated[bool, typer.Option("--json", help="Print the calibration.")] = False,
 ) -> None:
     """Fit temperature, confidence and threshold on the bundle's own graph; write the manifest."""

@@ -36,7 +36,9 @@ def test_the_command_line_loads_no_model_code_before_a_verb_runs() -> None:
     assert not _loaded_by("import edge_runtime.cli.app, edge_runtime.cli.cloud") & heavy
 
 
-@pytest.mark.parametrize("module", ["edge_runtime.assistant.pipeline", "edge_runtime.bridge.node"])
+@pytest.mark.parametrize(
+    "module", ["edge_runtime.assistant.pipeline", "edge_runtime.bridge.node.node"]
+)
 def test_the_device_never_loads_workstation_packages(module: str) -> None:
     forbidden = {
         "torch", "transformers", "optimum", "onnx", "huggingface_hub", "openai", "sympy",

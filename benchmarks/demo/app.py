@@ -11,9 +11,9 @@ import msgspec
 
 from benchmarks.broker import Broker
 from benchmarks.demo.queries import Query
-from edge_runtime.bridge.broker import BrokerSettings
-from edge_runtime.bridge.connection import Connection
-from edge_runtime.bridge.message import Message
+from edge_runtime.bridge.mqtt.broker import BrokerSettings
+from edge_runtime.bridge.mqtt.connection import Connection
+from edge_runtime.bridge.protocol.message import Message
 from edge_runtime.messages import Answer, Request, RequestPolicy, decode, encode
 
 TIMEOUT_S = 30.0

@@ -32,7 +32,7 @@ def load(
     What is left out is as this device is set up (``edge.toml``, ``EDGE_…``, the board's profile).
     ``llm`` is who ``ask`` turns to where the policy allows: the URL of an OpenAI-compatible
     endpoint, which has to offer one model only, ``"inspect"``, or what
-    ``edge_runtime.bridge.llm.make_llm`` returns. Without it nothing ever leaves this process.
+    ``edge_runtime.bridge.cloud.llm.make_llm`` returns. Without it nothing ever leaves this process.
 
     >>> writer = load("models/smollm2-135m-int8")
     >>> writer.generate("The sea is", max_tokens=20).text
@@ -67,7 +67,7 @@ def _route(
         return _nobody, None
     if not isinstance(llm, str):
         return lambda escalation, _timeout_s: llm(escalation), None
-    from edge_runtime.bridge.llm import make_llm  # noqa: PLC0415
+    from edge_runtime.bridge.cloud.llm import make_llm  # noqa: PLC0415
 
     made = make_llm(llm)
     return lambda escalation, _timeout_s: made(escalation), made.close

@@ -66,8 +66,8 @@ def serve(
         raise ConfigError("which LLM? give --llm URL, or --llm inspect to see what would be sent")
     log_to_stderr()
     with signals_held():
-        from edge_runtime.bridge.llm import Price, make_llm
-        from edge_runtime.bridge.worker import Worker
+        from edge_runtime.bridge.cloud.llm import Price, make_llm
+        from edge_runtime.bridge.cloud.worker import Worker
 
         unpriced = price_in is None and price_out is None
         priced = None if unpriced else Price(price_in or 0.0, price_out or 0.0)

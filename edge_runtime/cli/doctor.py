@@ -115,7 +115,7 @@ def _state(settings: Settings) -> Finding:
 def _broker(settings: Settings) -> Finding:
     if settings.broker is None:
         return Finding("broker", True, "none configured; set EDGE_BROKER to serve over MQTT")
-    from edge_runtime.bridge.remote import check_broker
+    from edge_runtime.bridge.cloud.remote import check_broker
 
     try:
         check_broker(broker_settings(settings, settings.broker))

@@ -12,7 +12,7 @@ from edge_runtime.settings import Settings
 
 if TYPE_CHECKING:
     from edge_runtime.assistant.asking import Escalate
-    from edge_runtime.bridge.broker import BrokerSettings
+    from edge_runtime.bridge.mqtt.broker import BrokerSettings
 
 
 def escalation_route(settings: Settings) -> Escalate:
@@ -42,14 +42,14 @@ def direct_route(settings: Settings) -> Escalate | None:
         ConfigError: the settings of the endpoint or the broker are wrong.
     """
     if settings.llm_url:
-        from edge_runtime.bridge.llm import make_llm
+        from edge_runtime.bridge.cloud.llm import make_llm
 
         llm = make_llm(
             settings.llm_url, model=settings.llm_model, key_file=_path(settings.llm_key_file)
         )
         return lambda escalation, _timeout_s: llm(escalation)
     if settings.broker:
-        from edge_runtime.bridge.remote import ask_workers
+        from edge_runtime.bridge.cloud.remote import ask_workers
 
         broker = broker_settings(settings, settings.broker)
         return lambda escalation, timeout_s: ask_workers(
@@ -64,7 +64,7 @@ def broker_settings(settings: Settings, url: str) -> BrokerSettings:
     Raises:
         ConfigError: the URL is wrong, or would send plain text over a network.
     """
-    from edge_runtime.bridge.broker import PASSWORD_VARIABLE, BrokerSettings
+    from edge_runtime.bridge.mqtt.broker import PASSWORD_VARIABLE, BrokerSettings
 
     environ = dict(os.environ)
     if settings.mqtt_password_file:

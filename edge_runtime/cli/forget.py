@@ -69,7 +69,7 @@ def _by_the_node(client: str | None, session: str | None, *, as_json: bool) -> N
 def _at_rest(settings: Settings, client: str | None, session: str | None) -> dict[str, int]:
     """Delete it from the files; a node that runs has to do it itself."""
     from edge_runtime.assistant.memory.file import FILE_NAME, Memory
-    from edge_runtime.bridge.forgetting import forget_at_rest
+    from edge_runtime.bridge.queue.forgetting import forget_at_rest
     from edge_runtime.cli.state import owned
 
     directory = settings.state_directory

@@ -175,7 +175,7 @@ def _print_explanation(found: Explanation, llm_url: str | None, *, as_json: bool
 
 def _prompt(found: Explanation) -> bytes:
     """Return what an endpoint is sent instead of the escalation: the messages of its chat."""
-    from edge_runtime.bridge.prompt import build_messages
+    from edge_runtime.bridge.cloud.prompt import build_messages
 
     if found.leaves is None:
         return b""

@@ -90,8 +90,8 @@ def serve(
         assistant = open_assistant(settings, bundle, shared=True, governor=governor)
         services: list[Service] = [Purging(assistant.memory)]
         if settings.broker is not None:
-            from edge_runtime.bridge.node import Node
-            from edge_runtime.bridge.options import NodeOptions
+            from edge_runtime.bridge.node.node import Node
+            from edge_runtime.bridge.node.options import NodeOptions
             from edge_runtime.cli.app import run_verb
             from edge_runtime.cli.local_socket.node_host import local_socket
 
@@ -117,7 +117,7 @@ def serve(
 
 
 def _http_server(settings: Settings, offered: list[tuple[str, Assistant]]) -> Service:
-    from edge_runtime.bridge.credentials import read_secret_file
+    from edge_runtime.bridge.mqtt.credentials import read_secret_file
     from edge_runtime.http.address import HttpSettings
     from edge_runtime.http.offer import by_name
     from edge_runtime.http.server import HttpServer

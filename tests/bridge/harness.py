@@ -16,13 +16,14 @@ import msgspec
 
 from benchmarks.broker import Broker
 from edge_runtime.assistant.pending import Pending
-from edge_runtime.bridge.broker import BrokerSettings, Protocol
-from edge_runtime.bridge.connection import Connection
-from edge_runtime.bridge.llm import Llm, Price
-from edge_runtime.bridge.message import Message
-from edge_runtime.bridge.node import Node
-from edge_runtime.bridge.options import EscalationOptions, NodeOptions
-from edge_runtime.bridge.worker import Worker
+from edge_runtime.bridge.cloud.llm import Llm, Price
+from edge_runtime.bridge.cloud.worker import Worker
+from edge_runtime.bridge.mqtt.broker import BrokerSettings, Protocol
+from edge_runtime.bridge.mqtt.connection import Connection
+from edge_runtime.bridge.node.node import Node
+from edge_runtime.bridge.node.options import NodeOptions
+from edge_runtime.bridge.protocol.message import Message
+from edge_runtime.bridge.queue.options import EscalationOptions
 from edge_runtime.errors import BadRequestError
 from edge_runtime.messages import Answer, Escalation, Reply, Request, Timing
 

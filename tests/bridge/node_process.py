@@ -6,9 +6,9 @@ import signal
 import sys
 from pathlib import Path
 
-from edge_runtime.bridge.broker import BrokerSettings
-from edge_runtime.bridge.node import Node
-from edge_runtime.bridge.options import NodeOptions
+from edge_runtime.bridge.mqtt.broker import BrokerSettings
+from edge_runtime.bridge.node.node import Node
+from edge_runtime.bridge.node.options import NodeOptions
 from tests.bridge.harness import FAST, Echo
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from edge_runtime.assistant.pipeline import Assistant
-from edge_runtime.bridge.node import Node
+from edge_runtime.bridge.node.node import Node
 from edge_runtime.cli.escalate import direct_route
 from edge_runtime.cli.local_socket.forwarded import Forwarded, RunArguments
 from edge_runtime.cli.local_socket.open_bundles import OpenBundles

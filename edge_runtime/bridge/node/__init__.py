@@ -1,0 +1,1 @@
+"""The node on the device: from a received request to its answer."""

@@ -1,0 +1,1 @@
+"""MQTT protocol v1: its topics and messages, read and written; pure."""

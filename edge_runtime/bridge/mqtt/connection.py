@@ -128,10 +128,10 @@ class Connection:
             raise UnavailableError(f"the broker {self._settings.address} cannot be used: {why}")
 
     def publish(self, message: Message, on_taken: Callable[[int], None] | None = None) -> None:
-        """Publish with QoS 1; while disconnected the message waits in memory.
+        """Publish; while disconnected a message waits in memory, and one of QoS 0 is dropped.
 
-        ``on_taken`` gets the reason code of the PUBACK (0x80 and above: refused; always 0 on
-        MQTT 3.1.1), on the network thread or on this one.
+        ``on_taken`` is for QoS 1. It gets the reason code of the PUBACK (0x80 and above: refused;
+        always 0 on MQTT 3.1.1), on the network thread or on this one.
 
         Raises:
             TooLargeError: more than the broker accepts.
@@ -142,16 +142,19 @@ class Connection:
             raise TooLargeError(
                 f"a message of {len(message.payload)} bytes is more than the broker accepts"
             )
+        if message.qos == 0 and not self.is_ready:
+            return
         info = self._client.publish(
             message.topic,
             message.payload,
-            qos=1,
+            qos=message.qos,
             retain=message.retain,
             properties=_properties(message) if self._is_v5 else None,
         )
         if info.rc not in {MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_NO_CONN}:
             raise UnavailableError("too many messages wait for the broker")
-        self._awaited.await_(info.mid, on_taken)
+        if message.qos:
+            self._awaited.await_(info.mid, on_taken)
 
     def acknowledge(self, message: Message) -> None:
         """Tell the broker that a message is dealt with; sent in the order of arrival."""

@@ -7,7 +7,7 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from edge_runtime.bridge.handler import Handler
 from edge_runtime.bridge.jobs import Jobs
 from edge_runtime.bridge.mqtt.broker import BrokerSettings
 from edge_runtime.bridge.mqtt.connection import Connection
+from edge_runtime.bridge.node.companion import Companion
 from edge_runtime.bridge.node.direct import DirectEscalations
 from edge_runtime.bridge.node.options import NodeOptions
 from edge_runtime.bridge.protocol.commands import command_message
@@ -63,7 +64,7 @@ class Node:
     """One device on the broker.
 
     ``outbox`` is the file of the durable queue; ``gate`` is asked before an escalation is sent;
-    ``now`` returns seconds since the epoch.
+    ``companions`` share the connection; ``now`` returns seconds since the epoch.
 
     Raises:
         ConfigError: the name, the topic for commands, the outbox or a certificate file cannot be
@@ -79,6 +80,7 @@ class Node:
         outbox: Path,
         options: NodeOptions | None = None,
         gate: Gatekeeper | None = None,
+        companions: Sequence[Companion] = (),
         now: Callable[[], float] = time.time,
     ) -> None:
         options = options or NodeOptions()
@@ -87,6 +89,7 @@ class Node:
         self._commands_topic = None if wanted is None else self._topics.commands(wanted)
         self._address = settings.address
         self._handler = handler
+        self._companions = companions
         self._now = now
         self._info = self._describe()
         # those that wait for the inference thread; of the first ones the handler has been told
@@ -104,6 +107,7 @@ class Node:
                 **dict.fromkeys(self._topics.requests, 1),
                 self._topics.replies: 1,
                 ANY_WORKER_STATUS: 0,
+                **{topic: qos for each in companions for topic, qos in each.subscriptions.items()},
             },
             will=self._status("offline"),
             on_ready=self._ready,
@@ -129,6 +133,8 @@ class Node:
         """
         self._inference.start()
         self._escalations.start(self._connection)
+        for companion in self._companions:
+            companion.start(self._connection)
         try:
             self._connection.start(timeout_s)
         except UnavailableError:
@@ -141,6 +147,8 @@ class Node:
         Requests that wait stay with the broker until the node is back.
         """
         self._inference.stop(_STOP_TIMEOUT_S)
+        for companion in self._companions:
+            companion.stop()
         self._connection.stop(self._status("offline"))
         self._escalations.stop()
 
@@ -196,11 +204,15 @@ class Node:
         self._connection.publish(self._status("online"))
         self._escalations.connected()
         self._direct.connected()
+        for companion in self._companions:
+            companion.connected()
         _log.info("ready: node %s at %s", self._topics.node, self._address)
 
     def _lost(self) -> None:
         self._escalations.lost()
         self._direct.lost()
+        for companion in self._companions:
+            companion.lost()
 
     def _received(self, message: Message) -> None:
         worker = worker_of(message.topic)
@@ -211,7 +223,7 @@ class Node:
             self._connection.acknowledge(message)
         elif message.topic == self._topics.replies:
             self._replied(message)
-        else:
+        elif not any(companion.received(message) for companion in self._companions):
             self._requested(message)
 
     def _replied(self, message: Message) -> None:

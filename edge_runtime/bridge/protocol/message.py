@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 
 @dataclass(frozen=True, kw_only=True)
 class Message:
-    """A message of QoS 1, or a received one of QoS 0.
+    """A message, in or out; ``qos`` is how a message is published, 0 or 1.
 
     ``response_topic``, ``correlation``, ``expiry_s``, ``content_type`` and ``properties`` (user
     properties) exist in MQTT 5 only and are left out on 3.1.1. ``ticket`` is for
@@ -18,6 +18,7 @@ class Message:
 
     topic: str
     payload: bytes = b""
+    qos: Literal[0, 1] = 1
     retain: bool = False
     dup: bool = False
     response_topic: str | None = None
@@ -36,7 +37,7 @@ class Sender(Protocol):
         """Whether the broker can be reached now."""
 
     def publish(self, message: Message, on_taken: Callable[[int], None] | None = None) -> None:
-        """Publish with QoS 1."""
+        """Publish; ``on_taken`` is for QoS 1. QoS 0 is dropped while there is no broker."""
 
     def acknowledge(self, message: Message) -> None:
         """Tell the broker that a message is dealt with."""

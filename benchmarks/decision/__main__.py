@@ -24,7 +24,7 @@ from benchmarks.decision.router import routers
 from benchmarks.decision.scope import ScopeScore, scope_scores
 from benchmarks.harness.options import add_split, data_parser
 from benchmarks.harness.report import begin, publish
-from edge_export.calibrate import fit_threshold
+from edge_export.fitting import fit_threshold
 from edge_runtime.bundles.store import Store
 from edge_runtime.tasks.encoder import Encoder
 

@@ -7,8 +7,8 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmarks.decision.pools import Pool
-from edge_export.calibrate import drift_edges
 from edge_export.evaluation.metrics import Floats, rounded, wilson
+from edge_export.fitting import drift_edges
 from edge_runtime.routing.confidence import SCOPE_SCORE
 from edge_runtime.routing.drift import DriftAlarm
 

@@ -10,8 +10,8 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmarks.decision.pools import Pool
-from edge_export.calibrate import fit_threshold
 from edge_export.evaluation.metrics import Booleans, Floats, rounded, wilson
+from edge_export.fitting import fit_threshold
 
 
 class Promise(msgspec.Struct, frozen=True):

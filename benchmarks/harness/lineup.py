@@ -32,13 +32,19 @@ def lineup(runs: Runs, group: str, entries: Sequence[Entry]) -> Iterator[list[Pr
         playing = [process for process in processes if process.name in facts]
         yield playing
         for process in playing:
-            if (group, process.name) not in runs.missing:
-                known = facts[process.name]
-                runs.footprints[group, process.name] = Footprint(
-                    load_s=known.load.wall_s,
-                    peak_rss_bytes=process.peak_rss_bytes(),
-                    versions=known.versions,
-                )
+            if (group, process.name) in runs.missing:
+                continue
+            known = facts[process.name]
+            try:
+                peak_rss_bytes = process.peak_rss_bytes()
+            except ContestantError as exc:
+                runs.missing[group, process.name] = str(exc)
+                continue
+            runs.footprints[group, process.name] = Footprint(
+                load_s=known.load.wall_s,
+                peak_rss_bytes=peak_rss_bytes,
+                versions=known.versions,
+            )
     finally:
         for process in processes:
             process.close()

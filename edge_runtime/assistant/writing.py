@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from edge_runtime.assistant.local_answer import local_answer
 from edge_runtime.bundles.store import Bundle
@@ -13,11 +14,12 @@ from edge_runtime.errors import BadRequestError, UnsupportedTaskError
 from edge_runtime.inference.chat_template import Message
 from edge_runtime.inference.resources import Resources
 from edge_runtime.messages import Answer, Request
+from edge_runtime.routing.confidence import WRITTEN, calibrated, written_features
 from edge_runtime.tasks.chat import DEFAULT_ANSWER_TOKENS, Chat
 from edge_runtime.tasks.generation import TextGenerator
 from edge_runtime.tasks.generation_options import GenerationOptions
 from edge_runtime.tasks.seq2seq import TextToText
-from edge_runtime.tasks.text_output import Limits, Piece
+from edge_runtime.tasks.text_output import Generation, Limits, Piece
 
 
 class _ChatOptions(msgspec.Struct, frozen=True):
@@ -65,11 +67,21 @@ class Writer:
                 yield piece.text
             if piece.generation is not None:
                 made = piece.generation
-                reason = (
-                    f"{made.generation_tokens} tokens, {made.finish_reason}; nothing is known of "
-                    "how right it is"
-                )
-                yield local_answer(self.bundle, request, made, 0.0, reason)
+                reason = f"{made.generation_tokens} tokens, {made.finish_reason}"
+                sure = self._confidence(made)
+                if sure is None:
+                    reason += "; nothing is known of how right it is"
+                yield local_answer(self.bundle, request, made, sure or 0.0, reason)
+
+    def _confidence(self, made: Generation) -> float | None:
+        """Return the probability that a text is right; None where nobody measured any."""
+        calibration = self.bundle.manifest.calibration.get(WRITTEN)
+        if calibration is None or made.mean_margin is None or made.least_margin is None:
+            return None
+        margins = np.array([made.mean_margin]), np.array([made.least_margin])
+        found = written_features(*margins, np.array([made.generation_tokens]))
+        names, weights = calibration.features, calibration.weights
+        return float(calibrated(found, names, weights, calibration.bias)[0])
 
     def _pieces(self, request: Request, limits: Limits) -> Iterator[Piece]:
         if request.task == "chat" and self.chat is not None:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from edge_runtime.inference.constraint import Constraint
 from edge_runtime.inference.generation_config import GenerationConfig
+from edge_runtime.inference.margins import Margins
 from edge_runtime.inference.penalties import Penalties
 from edge_runtime.inference.sampling import Sampling, make_sampler
 
@@ -17,6 +18,8 @@ Floats = npt.NDArray[np.float32]
 
 class Choice:
     """Chooses the tokens of one output, after a prompt and the ``output`` so far.
+
+    ``margins`` say how clearly those were chosen that ``take`` returned.
 
     The order of the rules is that of transformers: repetition, n-grams, banned tokens, length,
     forced tokens; then the grammar.
@@ -32,6 +35,7 @@ class Choice:
         output: Sequence[int] = (),
     ) -> None:
         self._config = config
+        self.margins = Margins()
         self._penalties = Penalties(sampling, prompt)
         self._sample = make_sampler(sampling)
         self._constraint = constraint
@@ -84,6 +88,7 @@ class Choice:
             BundleError: the logits rule out every token.
         """
         token = self._sample(logits)
+        self.margins.add(logits, token)
         self._add(token)
         return token
 

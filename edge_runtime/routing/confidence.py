@@ -14,6 +14,7 @@ from edge_runtime.bundles.manifest import Calibration, Head
 from edge_runtime.messages import Entity
 
 FEATURES = ("energy", "scope", "margin", "log_odds", "log_prob")
+WRITTEN = "written"  # the calibration of a bundle that makes text; others are named as heads
 SCOPE_SCORE = "energy"  # tells best what is out of scope: benchmarks/results/decision
 Floats = npt.NDArray[np.float64]
 
@@ -108,6 +109,20 @@ def score_features(scores: Floats) -> dict[str, Floats]:
         "log_score": np.asarray(log_score),
         "log_rest": np.asarray(log_rest),
         "log_odds": np.asarray(log_score - log_rest),
+    }
+
+
+def written_features(
+    mean_margin: Floats, least_margin: Floats, tokens: Floats
+) -> dict[str, Floats]:
+    """Return what the margins of written texts ``[texts]`` say, in logits, and their length.
+
+    Long texts have a small least margin by chance, so that the length belongs to it.
+    """
+    return {
+        "log_tokens": np.log(np.maximum(tokens, 1.0)),
+        "least_margin": np.asarray(least_margin, dtype=np.float64),
+        "mean_margin": np.asarray(mean_margin, dtype=np.float64),
     }
 
 

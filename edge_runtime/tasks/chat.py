@@ -66,7 +66,7 @@ class Chat:
             BadRequestError: the template refuses the messages, the last one alone is too long, or
                 an option is wrong.
         """
-        ids = self._prompt(messages, options, tools, variables)
+        ids = self.prompt(messages, options, tools, variables)
         for piece in self._generator.stream(ids, options, limits, answers=True):
             if piece.generation is None or not tools:
                 yield piece
@@ -77,14 +77,18 @@ class Chat:
             )
             yield Piece(piece.text, generation)
 
-    def _prompt(
+    def prompt(
         self,
         messages: Sequence[Message],
-        options: GenerationOptions,
-        tools: Tools | None,
-        variables: Mapping[str, Any] | None,
+        options: GenerationOptions = _PLAIN,
+        tools: Tools | None = None,
+        variables: Mapping[str, Any] | None = None,
     ) -> list[int]:
-        """Return the tokens of the newest turns that leave room for an answer."""
+        """Return the tokens of the newest turns that leave room for an answer.
+
+        Raises:
+            BadRequestError: the template refuses the messages, or the last one alone is too long.
+        """
         longest = self._generator.max_length
         room = min(options.max_tokens, max(_LEAST_ROOM, longest // 4))
         while True:

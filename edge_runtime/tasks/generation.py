@@ -114,6 +114,7 @@ class TextGenerator:
                 prompt_tokens=len(ids),
                 cached_tokens=len(ids) - len(unread),
                 after=() if answers else ids,
+                margins=choice.margins,
             )
             tokens = generate(
                 self._decoder, unread, choice, lookup=lookup, interrupted=limits.interrupted

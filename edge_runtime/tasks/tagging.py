@@ -13,6 +13,9 @@ from edge_runtime.tasks.classification import softmax
 from edge_runtime.tasks.encoder import Encoding, Floats
 from edge_runtime.tasks.tag_path import best_path
 
+_ENDS = {".", ",", ";", ":", "!", "?"}
+_LONGEST_ABBREVIATION = 4  # letters, as in Corp.
+
 
 @dataclass(frozen=True)
 class _Word:
@@ -23,17 +26,29 @@ class _Word:
 
 
 def tag(name: str, head: Head, encoding: Encoding) -> list[Entity]:
-    """Return the entities of a text in order; a word takes the tag of its first token."""
+    """Return the entities of a text in order; a word takes the tag of its first token.
+
+    The sign that ends a sentence does not belong to the name before it, unless that is short, as
+    abbreviations are.
+    """
     entities: list[Entity] = []
     open_words: list[_Word] = []
     for word in [*_tagged(name, head, encoding), _Word(0, 0, "O", 1.0)]:
         prefix, label = _split(word.tag)
         if open_words and (prefix != "I" or label != _split(open_words[0].tag)[1]):
-            entities.append(_entity(encoding.text, open_words))
+            entities.append(_entity(encoding.text, _without_end(encoding.text, open_words)))
             open_words = []
         if label:
             open_words.append(word)
     return entities
+
+
+def _without_end(text: str, words: list[_Word]) -> list[_Word]:
+    if len(words) < 2:  # noqa: PLR2004 - a sign alone
+        return words
+    last, before = words[-1], words[-2]
+    ends = text[last.start : last.end] in _ENDS and last.start == before.end
+    return words[:-1] if ends and before.end - before.start > _LONGEST_ABBREVIATION else words
 
 
 def lowest_score(name: str, head: Head, encoding: Encoding) -> float:

@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from edge_runtime.inference.generation_config import GenerationConfig
+from edge_runtime.inference.margins import Margins
 from edge_runtime.inference.text_stream import TextStream
 from edge_runtime.inference.tokenizer import Tokenizer
 from edge_runtime.tasks.generation_options import GenerationOptions
@@ -24,7 +25,9 @@ class Generation(msgspec.Struct, frozen=True, omit_defaults=True):
     ``ttft_ms`` is the time to the first token; ``prompt_tps`` and ``generation_tps`` are tokens
     per second of prefill and decode; of the prompt's tokens ``cached_tokens`` were known from the
     request before. ``finish_reason`` is ``stop``, ``length``, ``cancelled`` or ``deadline``.
-    ``tool_calls`` are those of a chat with tools; ``text`` is then without them.
+    ``tool_calls`` are those of a chat with tools; ``text`` is then without them. ``mean_margin``
+    and ``least_margin`` are how far, in logits, the tokens were ahead of the best other ones; None
+    where there was nothing to choose, and with several beams.
     """
 
     text: str
@@ -36,6 +39,8 @@ class Generation(msgspec.Struct, frozen=True, omit_defaults=True):
     finish_reason: FinishReason
     cached_tokens: int = 0
     tool_calls: list[ToolCall] = []
+    mean_margin: float | None = None
+    least_margin: float | None = None
 
 
 class Piece(msgspec.Struct, frozen=True):
@@ -74,9 +79,10 @@ class TextOutput:
 
     ``options`` say how many may come, and what ends the text; ``prompt_tokens`` are those of the
     whole prompt, of which ``cached_tokens`` are not read again; the text goes on ``after`` these.
+    ``margins`` are those of the tokens.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but three are keywords
         self,
         tokenizer: Tokenizer,
         config: GenerationConfig,
@@ -85,8 +91,10 @@ class TextOutput:
         prompt_tokens: int,
         cached_tokens: int = 0,
         after: Sequence[int] = (),
+        margins: Margins | None = None,
     ) -> None:
         self._eos = config.eos
+        self._margins = margins or Margins()
         self._most = options.max_tokens
         self._stream = TextStream(
             tokenizer.text, options.stop, byte_tokens=tokenizer.byte_tokens, after=after
@@ -125,6 +133,8 @@ class TextOutput:
             prompt_tps=_rate(read, self._first - self._started),
             generation_tps=_rate(self._count - 1, self._ended - self._first),
             finish_reason=self._reason(limits),
+            mean_margin=_rounded(self._margins.mean),
+            least_margin=_rounded(self._margins.least),
             cached_tokens=self._cached_tokens,
         )
         return Piece(rest, generation)
@@ -143,6 +153,10 @@ def whole(pieces: Iterator[Piece]) -> Generation:
         if piece.generation is not None:
             return piece.generation
     raise AssertionError("a stream ends with its generation")
+
+
+def _rounded(margin: float | None) -> float | None:
+    return None if margin is None else round(margin, 4)
 
 
 def _rate(count: int, seconds: float) -> float:

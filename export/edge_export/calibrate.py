@@ -1,51 +1,23 @@
-"""Calibration of a head on labelled data that the model was not trained on."""
+"""Calibration of a bundle on labelled data that the model was not trained on."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-import numpy as np
-import numpy.typing as npt
 
+from edge_export.evaluation.written import answer_questions, read_questions
+from edge_export.fitting import fit_calibration, fit_written
 from edge_export.signing import rewrite_manifest
-from edge_export.train.evaluation import Judged, encode_all, judge, read_labelled
+from edge_export.train.evaluation import encode_all, judge, read_labelled
 from edge_runtime.bundles.json_file import read_json
 from edge_runtime.bundles.manifest import FILE_NAME, Calibration, Head
 from edge_runtime.bundles.store import Bundle
 from edge_runtime.errors import BundleError, ConfigError, UnsupportedTaskError
-from edge_runtime.routing.calibration import (
-    Booleans,
-    Floats,
-    Threshold,
-    auroc,
-    binomial_tail,
-    fewest_samples,
-    fit_logistic,
-    fit_temperature,
-    learn_threshold,
-)
-from edge_runtime.routing.confidence import (
-    SCOPE_SCORE,
-    calibrated,
-    features,
-    score_features,
-)
-from edge_runtime.routing.drift import SHARES
+from edge_runtime.routing.calibration import fewest_samples
+from edge_runtime.routing.confidence import WRITTEN
 from edge_runtime.tasks.encoder import Encoder
-
-Integers = npt.NDArray[np.int_]
-
-# a handful of weights needs few samples, and the more are tested, the looser the threshold may be:
-# of 20, 30, 40 and 50 % this answers most
-_FITTED = 0.3
-_EDGE_DELTA = 0.01  # that an edge of the drift alarm lies too high
-
-# weight and bias of the logistic model over log_prob: 0.95 where the softmax is sure, 0.5 where it
-# says 0.75, and little below that
-_WITHOUT_MISTAKES = (10.0, 2.9)
+from edge_runtime.tasks.generation import TextGenerator
 
 
 def calibrate(  # noqa: PLR0913 - the options of the command
@@ -61,6 +33,9 @@ def calibrate(  # noqa: PLR0913 - the options of the command
 ) -> tuple[str, Calibration, bool]:
     """Fit confidence and threshold of a head and write them into the bundle's manifest.
 
+    A bundle that makes text has no head: its answers to questions are calibrated, by how clearly
+    their tokens were chosen, under the name ``written``.
+
     The bundle's own (int8) graph reads the texts one by one, as a device does. Only ``bundle.json``
     changes, in one step; a signature no longer fits then. Returns the head's name, its calibration,
     and whether a signature was removed.
@@ -75,15 +50,16 @@ def calibrate(  # noqa: PLR0913 - the options of the command
         raise BundleError(f"{bundle.path} has no {FILE_NAME} to write into; convert the model")
     if not (0 < alpha < 1 and 0 < delta < 1):
         raise ConfigError("alpha and delta must lie between 0 and 1")
+    if bundle.manifest.task == "text-generation":
+        questions, wanted = read_questions(data, text=text, label=label)
+        _check_rows(data, len(questions), alpha, delta)
+        written = answer_questions(TextGenerator(bundle), questions, wanted)
+        evaluation = f"{data.name}, {len(questions)} questions"
+        found = fit_written(written, alpha=alpha, delta=delta, evaluation=evaluation, seed=seed)
+        return WRITTEN, found, _write(bundle, WRITTEN, found)
     name, chosen = _calibratable(bundle, head)
     examples = read_labelled(data, name, chosen, text=text, label=label)
-    fewest = 2 * fewest_samples(alpha, delta)
-    if len(examples) < fewest:
-        raise ConfigError(
-            f"{data} has {len(examples)} rows; an error of at most {alpha:g} with certainty "
-            f"{1 - delta:g} takes {fewest} of them at the very least (one half to fit, one to "
-            "test), and more for a model that makes mistakes"
-        )
+    _check_rows(data, len(examples), alpha, delta)
     texts = [each.text for each in examples]
     distinct = len(set(texts))
     encodings, _ = encode_all(Encoder(bundle), texts, "calibrate")
@@ -94,175 +70,24 @@ def calibrate(  # noqa: PLR0913 - the options of the command
         evaluation=f"{data.name}, {len(examples)} rows, {distinct} different texts",
         seed=seed,
     )
+    return name, found, _write(bundle, name, found)
+
+
+def _check_rows(data: Path, rows: int, alpha: float, delta: float) -> None:
+    fewest = 2 * fewest_samples(alpha, delta)
+    if rows < fewest:
+        raise ConfigError(
+            f"{data} has {rows} rows; an error of at most {alpha:g} with certainty "
+            f"{1 - delta:g} takes {fewest} of them at the very least (one half to fit, one to "
+            "test), and more for a model that makes mistakes"
+        )
+
+
+def _write(bundle: Bundle, name: str, found: Calibration) -> bool:
+    """Write a calibration into the manifest; return whether a signature was removed."""
     others = read_json(bundle.path / FILE_NAME).get("calibration", {})
     calibration = {**others, name: msgspec.to_builtins(found)}
-    return name, found, rewrite_manifest(bundle.path, calibration=calibration)
-
-
-def fit_tags(
-    scores: Floats, right: Booleans, *, alpha: float, delta: float, evaluation: str, seed: int = 13
-) -> Calibration | None:
-    """Return confidence and threshold of a tagging head, from the spans ``[spans]`` it found.
-
-    None where there are too few of them.
-    """
-    if len(scores) < 2 * fewest_samples(alpha, delta) or right.all():
-        return None
-    every = np.ones(len(right), dtype=bool)
-    found = score_features(scores)
-    fit = fit_threshold(found, right, every, alpha=alpha, delta=delta, seed=seed)
-    held_out, threshold = fit.tested, fit.threshold
-    mixed = right[held_out].any() and not right[held_out].all()
-    return Calibration(
-        features=fit.features,
-        weights=fit.weights,
-        bias=fit.bias,
-        alpha=alpha,
-        delta=delta,
-        n=threshold.n,
-        threshold=threshold.value,
-        coverage=round(threshold.accepted / max(len(held_out), 1), 4),
-        auroc=round(auroc(scores[held_out], right[held_out]), 4) if mixed else None,
-        evaluation=evaluation,
-        accepted=threshold.accepted,
-        errors=threshold.errors,
-    )
-
-
-@dataclass(frozen=True)
-class Fit:
-    """A logistic model over features of the logits, and the threshold that was shown to hold.
-
-    ``fitted`` and ``tested`` are the two parts of the samples.
-    """
-
-    features: list[str]
-    weights: list[float]
-    bias: float
-    threshold: Threshold
-    fitted: Integers
-    tested: Integers
-
-    def confidence(self, found: dict[str, Floats]) -> Floats:
-        """Return the confidence ``[samples]`` for features of the logits."""
-        return calibrated(found, self.features, self.weights, self.bias)
-
-
-def fit_calibration(
-    judged: Judged, *, alpha: float, delta: float, evaluation: str, seed: int = 13
-) -> Calibration:
-    """Return confidence and threshold of a head, from the logits of the model that is shipped.
-
-    A random part fits the logistic model and the temperature and chooses the grid, the rest tests.
-    Answers that are never given on the device (out of scope, or in need of the large model) count
-    as refused.
-    """
-    found = features(judged.logits, judged.head)
-    fit = fit_threshold(found, judged.correct, judged.given, alpha=alpha, delta=delta, seed=seed)
-    held_out = fit.tested[judged.given[fit.tested]]
-    right = judged.correct[held_out]
-    mixed = right.any() and not right.all()
-    threshold = fit.threshold
-    return Calibration(
-        features=fit.features,
-        weights=fit.weights,
-        bias=fit.bias,
-        alpha=alpha,
-        delta=delta,
-        n=threshold.n,
-        threshold=threshold.value,
-        coverage=round(threshold.accepted / max(len(fit.tested), 1), 4),
-        auroc=round(auroc(fit.confidence(found)[held_out], right), 4) if mixed else None,
-        evaluation=evaluation,
-        accepted=threshold.accepted,
-        errors=threshold.errors,
-        temperature=_temperature(judged, fit.fitted),
-        scope_score=SCOPE_SCORE if judged.head.out_of_scope else None,
-        scope_quantiles=drift_edges(found[SCOPE_SCORE]) if judged.head.out_of_scope else [],
-    )
-
-
-def fit_threshold(
-    found: dict[str, Floats],
-    correct: Booleans,
-    given: Booleans,
-    *,
-    alpha: float,
-    delta: float,
-    seed: int,
-) -> Fit:
-    """Fit on a random part, test on the rest: all ``[samples]``; ``given`` are not refused.
-
-    The confidence is fitted on refused answers as well: whoever asks for a label only gets them.
-    """
-    order = np.random.default_rng(seed).permutation(len(correct))
-    first, second = np.split(order, [_size(len(order), fewest_samples(alpha, delta))])
-    fitted, held_out = first[given[first]], second[given[second]]
-    names, weights, bias = _fit(found, correct, first if len(fitted) else fitted)
-    confidence = calibrated(found, names, weights, bias)
-    threshold = learn_threshold(
-        (confidence[fitted], correct[fitted]),
-        (confidence[held_out], correct[held_out]),
-        alpha=alpha,
-        delta=delta,
-    )
-    return Fit(names, weights, bias, threshold, first, second)
-
-
-def _size(samples: int, fewest: int) -> int:
-    """Return how many samples fit: a fixed share, ``fewest`` at least, but no more than half."""
-    return min(max(round(_FITTED * samples), fewest), samples // 2)
-
-
-def _fit(
-    found: dict[str, Floats], correct: Booleans, fitted: Integers
-) -> tuple[list[str], list[float], float]:
-    """Return the features that carry something, their weights and the bias.
-
-    Rounded as they are written: the threshold belongs to the confidence that a device computes.
-    """
-    last = list(found)[-1]  # log_prob of a label, log_odds of a span
-    if not len(fitted):
-        return [last], [0.0], 0.0
-    if last == "log_prob" and correct[fitted].all():
-        # nothing here says what a mistake looks like, so that any confidence would fit; this one
-        # falls with the probability of the best label, and the threshold is tested all the same
-        weight, bias = _WITHOUT_MISTAKES
-        return ["log_prob"], [weight], bias
-    # a head without an out-of-scope label has a constant "scope"
-    varied = [name for name in found if float(np.ptp(found[name][fitted])) > 0]
-    names = varied or [last]
-    inputs = np.column_stack([found[name][fitted] for name in names])
-    weights, bias = fit_logistic(inputs, correct[fitted])
-    return names, [round(float(weight), 6) for weight in weights], round(bias, 6)
-
-
-def drift_edges(score: Floats) -> list[float]:
-    """Return the edges of the drift alarm: below each lies no more than its share of such texts.
-
-    So it is with certainty ``1 - _EDGE_DELTA`` for all of them together, whatever the sample was;
-    with the plain quantiles of a few hundred texts the alarm would ring for texts like these. The
-    lowest are left out where the texts are too few to show it.
-    """
-    ordered = np.sort(score)
-    places = [_place(len(score), share, _EDGE_DELTA / len(SHARES)) for share in SHARES]
-    return [float(ordered[place]) for place in places if place >= 0]
-
-
-def _place(n: int, share: float, delta: float) -> int:
-    """Return the highest place among ``n`` ordered scores that has ``share`` below it at most.
-
-    -1 where not even the lowest score is shown to have so little below it.
-    """
-    return bisect_right(range(n), delta, key=lambda k: binomial_tail(k, n, share)) - 1
-
-
-def _temperature(judged: Judged, fitted: Integers) -> float | None:
-    """Return the temperature, None where none is the likeliest: no text there is wrong."""
-    known = fitted[judged.truth[fitted] >= 0]
-    if judged.correct[known].all():
-        return None
-    return round(fit_temperature(judged.logits[known], judged.truth[known]), 4)
+    return rewrite_manifest(bundle.path, calibration=calibration)
 
 
 def _calibratable(bundle: Bundle, name: str | None) -> tuple[str, Head]:

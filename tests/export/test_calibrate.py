@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_export.calibrate import calibrate, drift_edges, fit_calibration
+from edge_export.calibrate import calibrate
+from edge_export.fitting import drift_edges, fit_calibration
 from edge_export.signing import sign_bundle, write_new_key
 from edge_export.train.evaluation import Judged
 from edge_runtime.bundles.manifest import Calibration, Head

@@ -10,6 +10,8 @@ from edge_runtime.messages import Entity
 from edge_runtime.routing.redaction.kinds import IDENTIFYING, OF_LABEL
 from edge_runtime.routing.redaction.words import at_tokens, at_words
 
+_SURE = 0.8  # a calibrated probability
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -23,13 +25,28 @@ class Finding:
 def of_entities(
     text: str, entities: Iterable[Entity], kinds: Collection[str] = IDENTIFYING
 ) -> list[Finding]:
-    """Return the spans of heads that are of these kinds, widened to whole words."""
-    named = [(each, OF_LABEL.get(each.label)) for each in entities]
-    wanted = [(each, kind) for each, kind in named if kind in kinds and each.start < each.end]
+    """Return the spans of heads that are of these kinds, widened to whole words.
+
+    What is a name to one head and surely a title, product or event to the other is nobody's.
+    """
+    named = [(each, OF_LABEL.get(each.label)) for each in entities if each.start < each.end]
+    titles = [each for each, kind in named if kind is None and each.score >= _SURE]
+    wanted = [
+        (each, kind)
+        for each, kind in named
+        if kind in kinds and not (kind == "PERSON" and _is_within(each, titles))
+    ]
     if not wanted:
         return []
     widened = at_words(text)
     return [Finding(*widened(each.start, each.end), kind) for each, kind in wanted if kind]
+
+
+def _is_within(name: Entity, titles: list[Entity]) -> bool:
+    return any(
+        each.start <= name.start and name.end <= each.end and name.score < each.score
+        for each in titles
+    )
 
 
 def united(text: str, findings: Iterable[Finding]) -> list[Finding]:

@@ -13,6 +13,7 @@ from edge_export.cli.extra import needs_extra
 from edge_export.cli.options import HeadOption, TextColumn
 from edge_runtime.bundles.store import Store
 from edge_runtime.routing.calibration import upper_bound
+from edge_runtime.routing.confidence import WRITTEN
 
 
 def calibrate(
@@ -28,7 +29,10 @@ def calibrate(
     seed: Annotated[int, typer.Option(help="Chooses which rows fit and which test.")] = 13,
     as_json: Annotated[bool, typer.Option("--json", help="Print the calibration.")] = False,
 ) -> None:
-    """Fit temperature, confidence and threshold on the bundle's own graph; write the manifest."""
+    """Fit temperature, confidence and threshold on the bundle's own graph; write the manifest.
+
+    Of a bundle that makes text it calibrates answers: rows have a question and its answer.
+    """
     with needs_extra():
         from edge_export.calibrate import calibrate as run
 
@@ -43,9 +47,10 @@ def calibrate(
         print(msgspec.json.encode({"head": name, **msgspec.to_builtins(found)}).decode())
         return
     promise = f"error <= {found.alpha:g} with certainty {1 - found.delta:g}"
-    print(f"{bundle}: head {name}, {found.evaluation}")
+    what = "what it writes" if name == WRITTEN else f"head {name}"
+    print(f"{bundle}: {what}, {found.evaluation}")
     if found.threshold is None:
-        print(f"  no threshold has {promise}: without more data or a better model this head "
+        print(f"  no threshold has {promise}: without more data or a better model this "
               "carries no guarantee")  # fmt: skip
     else:
         print(f"  {promise} from confidence {found.threshold:.3f}")

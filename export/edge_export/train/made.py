@@ -1,4 +1,4 @@
-"""Rows that are made: commands from Home Assistant's templates, and texts with invented PII."""
+"""Rows that are made: commands for a home, texts with invented PII, and open questions."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def made_rows(made: Made, origins: tuple[Path, ...]) -> list[Row]:
 
 
 def _make(made: Made, origins: tuple[Path, ...]) -> Iterator[dict[str, Any]]:
-    if made.kind == "pii":
-        from edge_export.train.pii import sample_pii
+    if made.kind in {"pii", "open"}:
+        from edge_export.train.pii import sample_open, sample_pii
 
-        return sample_pii(made.rows, made.seed)
+        return (sample_pii if made.kind == "pii" else sample_open)(made.rows, made.seed)
     from edge_export.train.home import sample_home
 
     if len(origins) != 1 or not origins[0].is_dir():

@@ -10,10 +10,9 @@ import random
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from importlib import resources
 from typing import Any
 
-from edge_export.train.pii_values import Maker
+from edge_export.train.pii_values import Maker, recipe_lines
 
 Row = dict[str, Any]
 LABELS = (
@@ -23,7 +22,7 @@ LABELS = (
     "ID_NUMBER",
 )  # fmt: skip
 
-_PLAIN = 0.15  # share of rows without personal data
+_PLAIN = 0.2  # share of rows without personal data
 _TWICE = 0.15  # share of rows made of two sentences
 _LOWER, _UPPER, _BARE = 0.12, 0.03, 0.08  # shares of rows that are recased or lose punctuation
 _FIELD = re.compile(r"\{([^}]+)\}")
@@ -49,6 +48,20 @@ def sample_pii(rows: int, seed: int) -> Iterator[Row]:
         yield _disturbed(draft, rng)
 
 
+def sample_open(rows: int, seed: int) -> Iterator[Row]:
+    """Yield questions and tasks for a large model, of the same form; some hold personal data.
+
+    Raises:
+        ModuleNotFoundError: Faker is not installed.
+    """
+    maker = Maker(random.Random(seed))  # noqa: S311 - invented data
+    templates = _templates("open_templates.txt")
+    for _ in range(rows):
+        draft = _Draft()
+        _fill(maker.rng.choice(templates), maker, draft)
+        yield _disturbed(draft, maker.rng)
+
+
 @dataclass
 class _Draft:
     text: str = ""
@@ -62,8 +75,7 @@ class _Draft:
 
 
 def _templates(name: str) -> list[str]:
-    lines = (resources.files("edge_export") / "recipes" / name).read_text("utf-8").splitlines()
-    return [line.replace("\\n", "\n") for line in lines if line and not line.startswith("#")]
+    return [line.replace("\\n", "\n") for line in recipe_lines(name)]
 
 
 def _fill(template: str, maker: Maker, draft: _Draft) -> None:

@@ -7,6 +7,7 @@ import re
 import string
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from importlib import resources
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -60,6 +61,12 @@ _SYLLABLES = (
 _ENGLISH = 0.45  # share of values in English
 
 
+def recipe_lines(name: str) -> list[str]:
+    """Return the lines of a text file beside the recipes, without comments."""
+    text = (resources.files("edge_export") / "recipes" / name).read_text("utf-8")
+    return [line for line in text.split("\n") if line and not line.startswith("#")]
+
+
 class Maker:
     """Makes values, each as pieces of text with their labels.
 
@@ -71,6 +78,7 @@ class Maker:
         from faker import Faker
 
         self.rng = rng
+        self._works, self._topics = recipe_lines("works.txt"), recipe_lines("topics.txt")
         self._fakers = {locale: Faker(locale) for locale in _LOCALES}
         for faker in self._fakers.values():
             faker.seed_instance(rng.randrange(2**32))
@@ -105,6 +113,8 @@ class Maker:
             "street": lambda _: [(self._street(self._faker()), "STREET_ADDRESS")],
             "whole address": lambda _: [(self._whole_address(), "STREET_ADDRESS")],
             "pieces address": self._address,
+            "work": lambda _: [(rng.choice(self._works), None)],
+            "topic": lambda _: [(rng.choice(self._topics), None)],
         }
 
     def make(self, kind: str, lead: str) -> list[Part]:

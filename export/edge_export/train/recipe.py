@@ -31,12 +31,15 @@ class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Made(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Rows that are made instead of read: ``home`` from Home Assistant's templates, or ``pii``.
+    """Rows that are made instead of read.
+
+    ``home``: commands from Home Assistant's templates; ``pii``: texts with invented personal data;
+    ``open``: questions and tasks for a large model, some of them with such data.
 
     The same kind, number and seed give the same rows.
     """
 
-    kind: Literal["home", "pii"]
+    kind: Literal["home", "pii", "open"]
     rows: Count
     seed: int = 13
 

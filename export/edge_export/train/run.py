@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 import edge_runtime
 from edge_export.bundle import write_bundle
-from edge_export.calibrate import fit_calibration, fit_tags
+from edge_export.fitting import fit_calibration, fit_tags
 from edge_export.train import report
 from edge_export.train.assemble import write_fp32, write_int8
 from edge_export.train.checkpoint import Checkpoint, Progress

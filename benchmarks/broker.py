@@ -69,6 +69,11 @@ class Broker:
         """The address, as ``--broker`` takes it."""
         return f"mqtt://{self.host}:{self.port}"
 
+    @property
+    def pid(self) -> int | None:
+        """The process, None while it is stopped."""
+        return None if self._process is None else self._process.pid
+
     def start(self) -> None:
         """Start, on the port of the last start or a free one; return when it accepts.
 

@@ -47,6 +47,17 @@ class OverBudgetError(EdgeError, RuntimeError):
         self.retry_after_s = retry_after_s
 
 
+class RateLimitError(EdgeError, RuntimeError):
+    """A client asks more often than the owner allows; ``retry_after_s`` is when it may again."""
+
+    code = "429"
+    kind = "rate_limited"
+
+    def __init__(self, message: str, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
 class ExpiredError(EdgeError, TimeoutError):
     """The deadline passed before there was a final answer."""
 
@@ -89,6 +100,12 @@ class TamperedBundleError(BundleError):
     """A file differs from what the manifest says."""
 
     kind = "bundle_tampered"
+
+
+class UpdateError(EdgeError, RuntimeError):
+    """A release cannot be taken; what runs stays as it is."""
+
+    kind = "update"
 
 
 class UnsupportedTaskError(EdgeError, ValueError):

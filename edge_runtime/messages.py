@@ -91,7 +91,10 @@ class ErrorInfo(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer to one request (DESIGN section 6)."""
+    """The answer to one request (DESIGN section 6).
+
+    ``traceparent`` is that of the request, left out where it had none.
+    """
 
     id: str
     task: str
@@ -107,6 +110,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     ms: Timing = Timing()
     error: ErrorInfo | None = None
     v: Literal[1] = 1
+    traceparent: str | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def code(self) -> str:
@@ -160,6 +164,7 @@ class Escalation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A query on its way to a worker: exactly what leaves the device.
 
     ``id`` is the correlation, 128 random bits as hex; ``text`` is redacted as the policy says.
+    ``stream`` asks for the answer in pieces as well, while it is written.
     """
 
     id: str
@@ -170,6 +175,7 @@ class Escalation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     context: Context = Context()
     max_cost_usd: float | None = None
     deadline_ms: int | None = None
+    stream: bool = False
     v: Literal[1] = 1
 
 

@@ -10,16 +10,21 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import msgspec
 
 from edge_runtime.assistant.commands.names import Home
+from edge_runtime.bridge.queue.options import EscalationOptions
 from edge_runtime.errors import ConfigError
 from edge_runtime.places import config_files, default_state_directory
 from edge_runtime.routing.policy import OwnerPolicy
+from edge_runtime.updates.options import UpdateOptions
 
 if TYPE_CHECKING:
+    from edge_devices.profiles import Profile
     from edge_runtime.assistant.governing.governor import Governor
+    from edge_runtime.assistant.governing.policy_desk import PolicyDesk
     from edge_runtime.inference.resources import Resources
 
 _PREFIX = "EDGE_"
-_TABLES = ("home", "policy")  # each key of these is taken from the first source that has it
+# each key of these is taken from the first source that has it
+_TABLES = ("home", "policy", "queue", "update")
 _POLICY_VARIABLES = (
     "privacy", "when_offline", "deadline_ms", "max_cost_usd", "max_local_error",
 )  # fmt: skip
@@ -54,11 +59,18 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     llm_url: str | None = None
     llm_model: str | None = None
     llm_key_file: str | None = None
+    requests_per_s: float | None = None
+    request_burst: int = 100
     commands_topic: str | None = None
+    home_assistant: bool = False
+    hermes: str | None = None
+    metrics: str | None = None
     query_log: str | None = None
     query_log_text: bool = False
     policy_file: str | None = None
     home: Home = Home()
+    queue: EscalationOptions = EscalationOptions()
+    update: UpdateOptions = UpdateOptions()
     policy: OwnerPolicy = OwnerPolicy()
 
     @property
@@ -84,11 +96,28 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             )
         return read_policy_file(path)
 
-    def governor(self, reload: Callable[[], Settings] | None = None) -> Governor:
+    def policy_desk(self, reload: Callable[[], Settings]) -> PolicyDesk:
+        """Return the policy in force of a process that runs on, while the policy is edited or set.
+
+        ``reload`` gives the settings as they stand; what is set is kept in the state directory.
+
+        Raises:
+            ConfigError: the policy is wrong.
+            UnavailableError: what was set before cannot be read.
+        """
+        from edge_runtime.assistant.governing.policy_desk import FILE_NAME, PolicyDesk
+        from edge_runtime.assistant.governing.policy_watch import PolicyWatch
+
+        files = config_files(os.environ) + ([self.policy_file] if self.policy_file else [])
+        watch = PolicyWatch(
+            [Path(each).expanduser() for each in files], lambda: reload().owner_policy()
+        )
+        return PolicyDesk(watch, self.state_directory / FILE_NAME)
+
+    def governor(self, policy: Callable[[], OwnerPolicy] | None = None) -> Governor:
         """Return who keeps to the owner's policy, with the ledger in the state directory.
 
-        ``reload`` gives the settings as they stand, for a process that runs on while the policy is
-        edited.
+        ``policy`` gives the one in force, where that may change.
 
         Raises:
             ConfigError: the policy is wrong.
@@ -101,15 +130,23 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             from edge_runtime.assistant.governing.query_log import QueryLog
 
             log = QueryLog(Path(self.query_log).expanduser(), with_text=self.query_log_text)
-        policy: OwnerPolicy | Callable[[], OwnerPolicy] = self.owner_policy()
-        if reload is not None:
-            from edge_runtime.assistant.governing.policy_watch import PolicyWatch
+        return Governor(
+            policy or self.owner_policy(), ledger=Ledger(self.state_directory / FILE_NAME), log=log
+        )
 
-            files = config_files(os.environ) + ([self.policy_file] if self.policy_file else [])
-            policy = PolicyWatch(
-                [Path(each).expanduser() for each in files], lambda: reload().owner_policy()
-            )
-        return Governor(policy, ledger=Ledger(self.state_directory / FILE_NAME), log=log)
+    def board_profile(self) -> Profile:
+        """Return the profile that is set, else that of this board.
+
+        Raises:
+            ConfigError: there is no such profile.
+        """
+        from edge_devices.probe import choose_profile, probe_board
+        from edge_devices.profiles import UnknownProfileError, load_profile
+
+        try:
+            return load_profile(self.profile or choose_profile(probe_board()))
+        except UnknownProfileError as exc:
+            raise ConfigError(f"profile: {exc}") from exc
 
     def resources(self, *, shared: bool = False) -> Resources:
         """Return what the profile of this board allows, or the settings say instead.
@@ -119,14 +156,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         Raises:
             ConfigError: there is no such profile, or a number is out of range.
         """
-        from edge_devices.probe import big_cores, choose_profile, probe_board
-        from edge_devices.profiles import UnknownProfileError, load_profile
+        from edge_devices.probe import big_cores
         from edge_runtime.inference.resources import Resources
 
-        try:
-            profile = load_profile(self.profile or choose_profile(probe_board()))
-        except UnknownProfileError as exc:
-            raise ConfigError(f"profile: {exc}") from exc
+        profile = self.board_profile()
         for name, least in (("threads", 1), ("max_context", 16), ("memory_mb", 0)):
             value = getattr(self, name)
             if value is not None and value < least:

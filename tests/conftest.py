@@ -8,6 +8,7 @@ import hypothesis
 import pytest
 
 from benchmarks.broker import Broker, broker
+from tests.bridge.contract.watching import taps, wire  # noqa: F401 - fixtures
 from tests.endpoint import Endpoint, running_endpoint
 
 # a busy machine is no failure
@@ -34,6 +35,10 @@ def endpoint() -> Iterator[Endpoint]:
     """An OpenAI-compatible endpoint."""
     with running_endpoint() as running:
         yield running
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "wire(topic, ...): sends there what is not in asyncapi.yaml")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -23,7 +23,11 @@ COMPLETION: dict[str, Any] = {
 
 
 class Endpoint(ThreadingHTTPServer):
-    """An OpenAI-compatible endpoint that answers as it is told."""
+    """An OpenAI-compatible endpoint that answers as it is told.
+
+    Whoever asks for a stream gets `pieces`, each after `piece_go` was set; `cut` ends the
+    connection after so many of them, and `counts` says whether the tokens are counted at the end.
+    """
 
     daemon_threads = True
 
@@ -34,6 +38,11 @@ class Endpoint(ThreadingHTTPServer):
         self.headers: dict[str, str] = {}
         self.body = json.dumps(COMPLETION).encode()
         self.models = ["tiny-1"]
+        self.pieces = ["<PERS", "ON_1> was", " tired", "."]
+        self.cut: int | None = None
+        self.counts = True
+        self.given_up = threading.Event()
+        self.piece_go = threading.Semaphore(1_000_000)
         self.go = threading.Event()
         self.go.set()
 
@@ -50,7 +59,32 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.server.requests.append((self.path, headers, body))
         self.server.go.wait(30)
-        self._send(self.server.status, self.server.headers, self.server.body)
+        if body.get("stream") and self.server.status == 200:
+            self._stream()
+        else:
+            self._send(self.server.status, self.server.headers, self.server.body)
+
+    def _stream(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        for number, piece in enumerate(self.server.pieces):
+            self.server.piece_go.acquire(timeout=30)
+            if number == self.server.cut:
+                return
+            self._event([{"index": 0, "delta": {"content": piece}, "finish_reason": None}])
+        if self.server.cut is None:
+            self._event([{"index": 0, "delta": {}, "finish_reason": "stop"}])
+            if self.server.counts:
+                self._event([], usage=COMPLETION["usage"])
+            self.wfile.write(b"data: [DONE]\n\n")
+
+    def _event(self, choices: list[dict[str, Any]], **fields: Any) -> None:
+        chunk = {"id": "x", "object": "chat.completion.chunk", "created": 0, "model": "tiny-1",
+                 "choices": choices, **fields}  # fmt: skip
+        self.wfile.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
+        self.wfile.flush()
 
     def do_GET(self) -> None:
         models = [{"id": name, "object": "model"} for name in self.server.models]
@@ -69,9 +103,11 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def handle(self) -> None:
-        # a client that gave up, as it should
-        with contextlib.suppress(ConnectionError):
+        try:
             super().handle()
+        except ConnectionError:
+            # a client that gave up, as it should
+            self.server.given_up.set()
 
 
 @contextlib.contextmanager

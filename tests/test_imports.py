@@ -9,7 +9,7 @@ import pytest
 
 HEAVY = {
     "onnxruntime", "tokenizers", "numpy", "paho", "openai", "rich", "torch", "jinja2", "starlette",
-    "uvicorn",
+    "uvicorn", "prometheus_client",
 }  # fmt: skip
 
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from benchmarks.assistant.figures import Figure, figure, plain
 from benchmarks.assistant.sets import DataSet
-from edge_export.evaluation.metrics import Booleans, Floats, Metric, share
+from edge_export.evaluation.metrics import Booleans, Floats, share
+from edge_export.evaluation.ranking import expected_calibration_error, ranking
 from edge_export.train.evaluation import Judged, judge, judge_tags
 from edge_runtime.bundles.manifest import Calibration, Head, Manifest
 from edge_runtime.routing.confidence import (
@@ -20,7 +21,6 @@ from edge_runtime.routing.confidence import (
 )
 
 _CLOSED = -1e4
-_BINS = 15
 
 
 def labelled_figures(data: DataSet, manifest: Manifest) -> Iterator[Figure]:
@@ -84,34 +84,6 @@ def confidence_of(head: str, sets: list[DataSet], manifest: Manifest) -> tuple[F
         )
         correct.append(judged.correct)
     return np.concatenate(confidences), np.concatenate(correct)
-
-
-def expected_calibration_error(confidences: Floats, correct: Booleans) -> float:
-    """Return the mean gap between confidence and accuracy, over bins with equally many texts."""
-    order = np.argsort(confidences, kind="stable")
-    gaps = [
-        abs(float(confidences[each].mean() - correct[each].mean())) * len(each)
-        for each in np.array_split(order, _BINS)
-        if len(each)
-    ]
-    return sum(gaps) / len(confidences)
-
-
-def ranking(score: Floats, positive: Booleans) -> Metric:
-    """Return the AUROC as a metric over texts."""
-    order = np.argsort(score, kind="stable")
-    ordered, hits = score[order], positive[order]
-    starts = np.flatnonzero(np.concatenate([[True], np.diff(ordered) > 0]))
-
-    def of(weights: Floats) -> float:
-        own = weights[order]
-        above = np.add.reduceat(own * hits, starts)
-        below = np.add.reduceat(own * ~hits, starts)
-        beaten = np.concatenate([[0.0], np.cumsum(below)[:-1]]) + 0.5 * below
-        whole = above.sum() * below.sum()
-        return float(above @ beaten / whole) if whole else float("nan")
-
-    return Metric(of)
 
 
 def _restricted(judged: Judged, head: Head, data: DataSet) -> Booleans:

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.isotonic import IsotonicRegression
 
-from benchmarks.assistant.labelled import expected_calibration_error
 from benchmarks.assistant.sets import DataSet
 from edge_export.evaluation.metrics import Booleans, Floats, rounded
+from edge_export.evaluation.ranking import expected_calibration_error
 from edge_export.train.evaluation import judge, judge_tags
 from edge_runtime.bundles.manifest import Head, Manifest
 from edge_runtime.routing.calibration import auroc, fit_logistic, fit_temperature

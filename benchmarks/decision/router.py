@@ -16,10 +16,10 @@ import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from benchmarks.assistant.labelled import ranking
 from benchmarks.assistant.sets import Sets
 from benchmarks.decision.predictor import Predictor
 from edge_export.evaluation.metrics import Booleans, Floats, Score, rounded, score
+from edge_export.evaluation.ranking import ranking
 
 OURS = "embedding, topic and form"
 

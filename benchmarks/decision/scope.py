@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from benchmarks.assistant.labelled import ranking
 from benchmarks.assistant.sets import Sets
 from benchmarks.decision.pools import Pool
 from edge_export.evaluation.metrics import Booleans, Floats, Score, score
+from edge_export.evaluation.ranking import ranking
 from edge_export.train.examples import read_examples
 from edge_export.train.load import load_recipe
 from edge_runtime.routing.calibration import fit_logistic

@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
 
+from edge_export.evaluation.metrics import Metric, Score, score
+from edge_export.evaluation.ranking import ranking
 from edge_export.evaluation.written import Written
-from edge_runtime.routing.calibration import Booleans, Floats, auroc, fit_logistic
-from edge_runtime.routing.confidence import calibrated
+from edge_export.probing import fit_probe, folds, splits
+from edge_export.written_fitting import Model, calibration_error, fit_margins, fit_model
+from edge_runtime.routing.calibration import Booleans, Floats
 from edge_runtime.tasks.generation import TextGenerator
 
-_FOLDS = 5
-_DRAWS = 1000
+MARGINS, PROBE, ALL = "margins and length, fitted", "probe, fitted", "all three, fitted"
+
 _SEED = 13
+_DRAWS = 200
 
 
-@dataclass(frozen=True)
-class Ranked:
-    """AUROC with the interval of 95 % that the choice of questions allows."""
+def signals(generator: TextGenerator, written: Written) -> dict[str, Floats]:
+    """Return signals ``[questions]`` by name, higher where it is surer.
 
-    auroc: float
-    low: float
-    high: float
+    What is fitted is fitted on four fifths and read on the fifth, five times.
+    """
+    found = written.features
+    made = {
+        "mean token entropy": -entropy(generator, written),
+        "length": -found["log_tokens"],
+        "mean margin": found["mean_margin"],
+        "least margin": found["least_margin"],
+        MARGINS: crossed(written, _confidence(lambda fitted, _: fit_margins(fitted))),
+    }
+    if written.states is not None:
+        made |= {PROBE: crossed(written, _probe), ALL: crossed(written, _confidence(fit_model))}
+    return made
 
 
 def entropy(generator: TextGenerator, written: Written) -> Floats:
@@ -39,29 +51,44 @@ def entropy(generator: TextGenerator, written: Written) -> Floats:
     return np.array(means)
 
 
-def crossed(found: Mapping[str, Floats], right: Booleans) -> Floats:
+Fitted = Callable[[Written, Written, np.random.Generator], Floats]
+
+
+def crossed(written: Written, read: Fitted) -> Floats:
     """Return the confidence ``[questions]``, each by a model that was fitted on other ones."""
-    names = list(found)
-    inputs = np.column_stack([found[name] for name in names])
-    parts = np.random.default_rng(_SEED).permutation(len(right)) % _FOLDS
-    sure = np.zeros(len(right))
-    for part in range(_FOLDS):
-        fit, rest = parts != part, parts == part
-        weights, bias = fit_logistic(inputs[fit], right[fit])
-        held_out = {name: found[name][rest] for name in names}
-        sure[rest] = calibrated(held_out, names, [float(w) for w in weights], bias)
+    rng = np.random.default_rng(_SEED)
+    sure = np.zeros(written.count)
+    for fit, rest in splits(folds(written.right, rng)):
+        sure[rest] = read(
+            written.part(np.flatnonzero(fit)), written.part(np.flatnonzero(rest)), rng
+        )
     return sure
 
 
-def ranked(signal: Floats, right: Booleans) -> Ranked | None:
-    """Return how well a signal ranks; None where all answers are right, or all wrong."""
-    if right.all() or not right.any():
-        return None
+def ranked(signal: Floats, right: Booleans) -> Score:
+    """Return the AUROC with its interval of 95 %; None where all is right, or all wrong."""
+    return score(ranking(signal, right), len(right), _SEED)
+
+
+def gain(signal: Floats, other: Floats, right: Booleans) -> Score:
+    """Return how much higher the AUROC of a signal is than that of another, on the same answers."""
+    own, plain = ranking(signal, right), ranking(other, right)
+    return score(Metric(lambda weights: own.of(weights) - plain.of(weights)), len(right), _SEED)
+
+
+def by_chance(sure: Floats) -> float:
+    """Return the calibration error that is to be expected if every confidence is true."""
     rng = np.random.default_rng(_SEED)
-    draws = []
-    for _ in range(_DRAWS):
-        chosen = rng.integers(len(right), size=len(right))
-        if right[chosen].any() and not right[chosen].all():
-            draws.append(auroc(signal[chosen], right[chosen]))
-    low, high = np.quantile(draws, [0.025, 0.975])
-    return Ranked(auroc(signal, right), float(low), float(high))
+    draws = [calibration_error(sure, rng.random(len(sure)) < sure) for _ in range(_DRAWS)]
+    return float(np.mean(draws))
+
+
+def _confidence(fit: Callable[[Written, np.random.Generator], Model]) -> Fitted:
+    return lambda fitted, held_out, rng: fit(fitted, rng).confidence(held_out)
+
+
+def _probe(fitted: Written, held_out: Written, rng: np.random.Generator) -> Floats:
+    assert fitted.states is not None  # noqa: S101 - or nobody asks for a probe
+    assert held_out.states is not None  # noqa: S101
+    probe = fit_probe(fitted.states, fitted.right, rng)
+    return np.zeros(held_out.count) if probe is None else probe.log_odds(held_out.states)

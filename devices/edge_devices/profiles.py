@@ -26,7 +26,11 @@ class Profile:
     instructions, ``weight_only`` whether products with weights in blocks (MatMulNBits) run on its
     integer units, ``weight_bits`` how many bits of int8 weights may be used;
     ``encoder_quantization`` and ``decoder_quantization`` name how ``edge-export`` quantizes for it
-    when nobody says.
+    when nobody says, ``form`` which form of graph is the fastest here.
+
+    Against heat and an empty battery: the node rests after each answer from ``slow_at_c`` on and
+    below ``slow_below_percent``, and refuses long answers from ``shed_at_c`` on and below
+    ``shed_below_percent``; both before the board throttles or switches itself off.
     """
 
     name: str
@@ -39,10 +43,15 @@ class Profile:
     dot_product: bool
     weight_only: bool
     weight_bits: int
+    form: str
     encoder_quantization: str
     decoder_quantization: str
     max_context: int
     memory_mb: int
+    slow_at_c: int
+    shed_at_c: int
+    slow_below_percent: int
+    shed_below_percent: int
 
 
 def profile_names() -> list[str]:

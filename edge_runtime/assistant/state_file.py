@@ -1,7 +1,6 @@
-"""A small SQLite file of the state: private, opened for each use, with the time the board ran.
+"""A small SQLite file of the state: private, with the time the board ran.
 
-It is for what several processes of one user change: each use opens and closes the file, so that
-nothing is kept open between queries.
+It is for what several processes of one user change.
 """
 
 from __future__ import annotations
@@ -9,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,21 +43,27 @@ class StateFile:
     """Opens one file at a time; threads may share it. Without a path it is kept in memory.
 
     ``what`` names it in an error, and ``so`` says what follows from its loss. ``pragmas`` are set
-    each time.
+    whenever it is opened: for each use, so that nothing is open between queries, or once where it
+    ``stays_open``, which spares waits for the disk; then it is opened again if it was moved away.
     """
 
-    def __init__(self, path: Path | None, what: str, so: str, pragmas: Sequence[str]) -> None:
+    def __init__(
+        self, path: Path | None, what: str, so: str, pragmas: Sequence[str], *,
+        stays_open: bool = False,
+    ) -> None:  # fmt: skip
         self.path = path
         self._what = what
         self._so = so
         self._pragmas = pragmas
         self._lock = threading.Lock()
-        self._in_process: sqlite3.Connection | None = None
+        self._stays_open = stays_open or path is None
+        self._kept: sqlite3.Connection | None = None
+        self._inode: tuple[int, int] | None = None
 
     @property
     def exists(self) -> bool:
         """Whether anything was ever kept."""
-        return self._in_process is not None if self.path is None else self.path.exists()
+        return self._kept is not None if self.path is None else self.path.exists()
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[sqlite3.Connection]:
@@ -76,7 +82,7 @@ class StateFile:
                 finally:
                     if db.in_transaction:
                         db.execute("ROLLBACK")
-                    if db is not self._in_process:
+                    if not self._stays_open:
                         db.close()  # the last one to close takes the journal with it
             except (OSError, sqlite3.Error) as exc:
                 where = self.path or "of this process"
@@ -87,8 +93,11 @@ class StateFile:
     def _open(self) -> sqlite3.Connection:
         import sqlite3  # noqa: PLC0415
 
-        if self._in_process is not None:
-            return self._in_process
+        if self._kept is not None:
+            if self._inode == _inode(self.path):
+                return self._kept
+            self._kept.close()
+            self._kept = None
         if self.path is not None:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             # made before SQLite opens it, so that it and its journal are never readable by others
@@ -99,11 +108,25 @@ class StateFile:
             check_same_thread=False,
             timeout=_BUSY_TIMEOUT_S,
         )
-        for pragma in self._pragmas:
-            db.execute(f"PRAGMA {pragma}").fetchall()
-        if self.path is None:
-            self._in_process = db
+        try:
+            for pragma in self._pragmas:
+                db.execute(f"PRAGMA {pragma}").fetchall()
+        except sqlite3.Error:
+            db.close()
+            raise
+        if self._stays_open:
+            self._kept, self._inode = db, _inode(self.path)
+            weakref.finalize(self, db.close)
         return db
+
+
+def _inode(path: Path | None) -> tuple[int, int] | None:
+    """Return what tells a file from another one that has its name later."""
+    try:
+        found = None if path is None else path.stat()
+    except FileNotFoundError:
+        return None
+    return None if found is None else (found.st_dev, found.st_ino)
 
 
 def prepare(db: sqlite3.Connection, schema: Sequence[str], version: int) -> None:

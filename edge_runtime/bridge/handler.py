@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 from edge_runtime.assistant.pending import Pending
 from edge_runtime.messages import Answer, Reply, Request
+
+if TYPE_CHECKING:
+    from edge_runtime.tasks.text_output import Limits
 
 
 class Handler(Protocol):
     """Answers requests; ``edge_runtime.assistant.pipeline.Assistant`` is the one on a device.
 
-    ``expect``, ``begin`` and ``finish`` are called from one thread, never at the same time.
+    ``expect``, ``stream`` and ``finish`` are called from one thread, never at the same time.
     """
 
     @property
@@ -20,10 +23,13 @@ class Handler(Protocol):
         """The tasks that can be asked for."""
 
     def expect(self, requests: Sequence[Request]) -> None:
-        """Take note that these are begun next, in this order; what they share may be done once."""
+        """Take note that these are begun next; what they share may be done once."""
 
-    def begin(self, request: Request) -> Answer | Pending:
-        """Answer on the device, or say what has to be asked; raises EdgeError."""
+    def stream(self, request: Request, limits: Limits) -> Iterator[str | Answer | Pending]:
+        """Yield the text as it is written, and at the end the answer, or what has to be asked.
+
+        What is not written comes as a whole. ``limits`` end the writing early. Raises EdgeError.
+        """
 
     def finish(self, pending: Pending, reply: Reply) -> Answer:
         """Return the final answer, given what the large model said; raises EdgeError."""

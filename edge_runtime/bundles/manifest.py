@@ -58,6 +58,17 @@ class Head(msgspec.Struct, frozen=True, omit_defaults=True):
     pooling: Pooling = "none"
 
 
+class Probe(msgspec.Struct, frozen=True):
+    """A linear reading of a decoder's ``last_hidden_state`` after the last token of a prompt.
+
+    ``weights`` are base64 of float16, little-endian, one for each channel; their product with the
+    state, plus ``bias``, are the log-odds of a right answer.
+    """
+
+    weights: str
+    bias: float
+
+
 class Calibration(msgspec.Struct, frozen=True):
     """How a head's score becomes a confidence, and from where on it is trusted.
 
@@ -71,6 +82,10 @@ class Calibration(msgspec.Struct, frozen=True):
     al. 2017). ``auroc`` is None where every answer was right, or every one wrong. Of the feature
     ``scope_score``, which is high for texts in scope, ``scope_quantiles`` are the edges of the
     drift alarm: below each lies, as ``evaluation`` shows, no more than a fixed share of such texts.
+    ``probe`` makes the feature of that name. Of what a bundle writes: ``max_tokens`` is where the
+    answers were cut off, ``basis`` says in words what the confidence rests on and why; on the
+    tested part ``auroc_interval`` is that of 95 %, ``margins_auroc`` what the margins and the
+    length alone reach, and ``calibration_error`` the mean gap between confidence and accuracy.
     """
 
     features: list[str]
@@ -88,6 +103,12 @@ class Calibration(msgspec.Struct, frozen=True):
     temperature: float | None = None
     scope_score: str | None = None
     scope_quantiles: list[float] = []
+    probe: Probe | None = None
+    max_tokens: int | None = None
+    basis: str | None = None
+    auroc_interval: list[float] = []
+    margins_auroc: float | None = None
+    calibration_error: float | None = None
 
 
 class Signature(msgspec.Struct, frozen=True):

@@ -2,18 +2,21 @@
 
 What is signed are the bytes of ``canonical``: all fields of ``bundle.json`` but ``signature``, also
 those that this runtime does not know. The manifest lists size and SHA-256 of every file, so one
-signature covers them all.
+signature covers them all. To sign takes cryptography; to verify does not: without it ``ed25519``
+does the sums.
 """
 
 from __future__ import annotations
 
 import base64
 import contextlib
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 import msgspec
 
+from edge_runtime.bundles import ed25519 as arithmetic
 from edge_runtime.bundles.json_file import read_json
 from edge_runtime.bundles.manifest import FILE_NAME, Signature
 from edge_runtime.bundles.store import Bundle
@@ -21,6 +24,10 @@ from edge_runtime.errors import BundleError, ConfigError, TamperedBundleError
 
 ALGORITHM = "ed25519"
 _FIELD = "signature"
+_PEM = re.compile(rb"-----BEGIN PUBLIC KEY-----([A-Za-z0-9+/=\s]+)-----END PUBLIC KEY-----")
+# SubjectPublicKeyInfo of an Ed25519 key before its 32 bytes (RFC 8410)
+_DER = bytes.fromhex("302a300506032b6570032100")
+_KEY_BYTES = 32
 
 
 class Verification(msgspec.Struct, frozen=True):
@@ -70,34 +77,34 @@ def sign(document: Mapping[str, Any], private_key: bytes) -> Signature:
     )
 
 
-def verify(document: Mapping[str, Any], public_key: bytes | None) -> Signature:
+def verify(
+    document: Mapping[str, Any], public_key: bytes | None, what: str = FILE_NAME
+) -> Signature:
     """Return the signature of a manifest after checking it.
 
-    ``public_key`` is the trusted key in PEM. With None the key in the signature itself is used:
-    that shows that nothing changed since, and not who signed.
+    ``public_key`` is the trusted key in PEM, or several, one after the other. With None the key in
+    the signature itself is used: that shows that nothing changed since, and not who signed.
+    ``what`` names the document in errors.
 
     Raises:
         BundleError: the manifest is not signed, or by an algorithm that is not known here.
         TamperedBundleError: it was signed with another key, or changed since.
-        ConfigError: ``public_key`` is no Ed25519 key, or the extra ``sign`` is not installed.
+        ConfigError: ``public_key`` is no Ed25519 key.
     """
-    with _needs_extra():
-        from cryptography.exceptions import InvalidSignature  # noqa: PLC0415
-        from cryptography.hazmat.primitives.asymmetric import ed25519  # noqa: PLC0415
-    signature = _signature(document)
-    if public_key is not None and signature.public_key != key_text(public_key):
+    signature = _signature(document, what)
+    if public_key is not None and signature.public_key not in key_texts(public_key):
         raise TamperedBundleError(
-            f"{FILE_NAME} is signed with another key, {signature.public_key}; get the bundle from "
-            "a source that you trust"
+            f"{what} is signed with another key, {signature.public_key}; get it from a source that "
+            "you trust"
         )
     try:
-        key = ed25519.Ed25519PublicKey.from_public_bytes(_bytes(signature.public_key))
-        key.verify(_bytes(signature.value), canonical(document))
-    except (InvalidSignature, ValueError) as exc:
+        raw_key, value = _bytes(signature.public_key), _bytes(signature.value)
+    except ValueError:
+        raw_key = value = b""
+    if not _is_signed(raw_key, value, canonical(document)):
         raise TamperedBundleError(
-            f"{FILE_NAME} was changed after it was signed; get the bundle from a source that you "
-            "trust"
-        ) from exc
+            f"{what} was changed after it was signed; get it from a source that you trust"
+        )
     return signature
 
 
@@ -105,18 +112,29 @@ def key_text(public_key: bytes) -> str:
     """Return a public key in PEM as a signature names it: the base64 of its 32 bytes.
 
     Raises:
-        ConfigError: no Ed25519 public key, or the extra ``sign`` is not installed.
+        ConfigError: no Ed25519 public key.
     """
-    with _needs_extra():
-        from cryptography.hazmat.primitives import serialization  # noqa: PLC0415
-        from cryptography.hazmat.primitives.asymmetric import ed25519  # noqa: PLC0415
-    try:
-        key = serialization.load_pem_public_key(public_key)
-    except ValueError as exc:
-        raise ConfigError(f"not a public key in PEM: {exc}") from exc
-    if not isinstance(key, ed25519.Ed25519PublicKey):
-        raise ConfigError("the public key is not an Ed25519 key")
-    return _text(key.public_bytes_raw())
+    return key_texts(public_key)[0]
+
+
+def key_texts(public_keys: bytes) -> list[str]:
+    """Return all public keys of a PEM file as signatures name them.
+
+    Raises:
+        ConfigError: there is none, or one that is no Ed25519 key.
+    """
+    found = []
+    for encoded in _PEM.findall(public_keys):
+        try:
+            der = base64.b64decode(b"".join(encoded.split()), validate=True)
+        except ValueError as exc:
+            raise ConfigError(f"not a public key in PEM: {exc}") from exc
+        if not der.startswith(_DER) or len(der) != len(_DER) + _KEY_BYTES:
+            raise ConfigError("the public key is not an Ed25519 key")
+        found.append(_text(der.removeprefix(_DER)))
+    if not found:
+        raise ConfigError("not a public key in PEM")
+    return found
 
 
 def new_key() -> tuple[bytes, bytes]:
@@ -144,7 +162,7 @@ def check(bundle: Bundle, public_key: bytes | None) -> Verification:
     """Return what vouches for a bundle whose files have been hashed.
 
     ``public_key`` is the trusted key in PEM. Without one a signature must still fit the key that it
-    names; where the extra ``sign`` is not installed even that is left open.
+    names.
 
     Raises:
         BundleError, TamperedBundleError, ConfigError: as ``verify``.
@@ -154,8 +172,7 @@ def check(bundle: Bundle, public_key: bytes | None) -> Verification:
     if public_key is not None:
         signature = verify(read_json(bundle.path / FILE_NAME), public_key)
     elif signature is not None:
-        with contextlib.suppress(ConfigError):
-            signature = verify(read_json(bundle.path / FILE_NAME), None)
+        signature = verify(read_json(bundle.path / FILE_NAME), None)
     return Verification(
         model=bundle.model_name,
         verified=bundle.verified,
@@ -166,19 +183,32 @@ def check(bundle: Bundle, public_key: bytes | None) -> Verification:
     )
 
 
-def _signature(document: Mapping[str, Any]) -> Signature:
+def _signature(document: Mapping[str, Any], what: str) -> Signature:
     if document.get(_FIELD) is None:
-        raise BundleError(f"{FILE_NAME} is not signed; sign it with edge-export sign")
+        raise BundleError(f"{what} is not signed; sign it with edge-export sign")
     try:
         signature = msgspec.convert(document[_FIELD], Signature)
     except msgspec.ValidationError as exc:
-        raise TamperedBundleError(f"{FILE_NAME}: field {_FIELD}: {exc}") from exc
+        raise TamperedBundleError(f"{what}: field {_FIELD}: {exc}") from exc
     if signature.algorithm != ALGORITHM:
         raise BundleError(
-            f"{FILE_NAME} is signed with {signature.algorithm!r}, and this runtime knows "
+            f"{what} is signed with {signature.algorithm!r}, and this runtime knows "
             f"{ALGORITHM}; update edge-runtime"
         )
     return signature
+
+
+def _is_signed(public_key: bytes, signature: bytes, message: bytes) -> bool:
+    try:
+        from cryptography.exceptions import InvalidSignature  # noqa: PLC0415
+        from cryptography.hazmat.primitives.asymmetric import ed25519  # noqa: PLC0415
+    except ModuleNotFoundError:
+        return arithmetic.is_signed(public_key, signature, message)
+    try:
+        ed25519.Ed25519PublicKey.from_public_bytes(public_key).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
 
 
 def _unlisted(bundle: Bundle) -> list[str]:

@@ -9,16 +9,23 @@ import typer
 
 import edge_runtime
 from edge_runtime.cli.ask import ask
+from edge_runtime.cli.asyncapi import asyncapi
+from edge_runtime.cli.broker_files import broker_files
 from edge_runtime.cli.chat import chat
+from edge_runtime.cli.dashboard import dashboard
 from edge_runtime.cli.doctor import doctor
 from edge_runtime.cli.forget import forget
 from edge_runtime.cli.generation import generate, translate
+from edge_runtime.cli.install_service import install_service, uninstall_service
 from edge_runtime.cli.local import answer, classify, embed, summarize, tag
 from edge_runtime.cli.local_socket.call import DeclinedError
 from edge_runtime.cli.models import models
+from edge_runtime.cli.mqtt import mqtt
 from edge_runtime.cli.policy import policy
+from edge_runtime.cli.queue import queue
 from edge_runtime.cli.run import make_app, run_app
 from edge_runtime.cli.serve import serve
+from edge_runtime.cli.update import update
 
 app = make_app(
     "edge-run",
@@ -49,10 +56,14 @@ def _options(
 
 for verb in (
     ask, chat, classify, tag, embed, summarize, answer, generate, translate, serve, doctor, forget,
+    dashboard, install_service, uninstall_service, broker_files, asyncapi,
 ):  # fmt: skip
     app.command()(verb)
 app.add_typer(models, name="models")
 app.add_typer(policy, name="policy")
+app.add_typer(queue, name="queue")
+app.add_typer(mqtt, name="mqtt")
+app.add_typer(update, name="update")
 
 
 # typer exports its subclass only

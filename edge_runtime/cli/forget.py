@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
 
+from edge_runtime.cli.by_node import let_node_do
 from edge_runtime.cli.local_socket.call import current_call
 from edge_runtime.cli.options import Json
 from edge_runtime.errors import BadRequestError, ConfigError
-from edge_runtime.places import client_sockets
 from edge_runtime.settings import Settings, load_settings
-
-_OUTBOX = "outbox.db"
 
 
 def forget(
@@ -54,26 +50,21 @@ def forget(
 
 def _by_the_node(client: str | None, session: str | None, *, as_json: bool) -> None:
     """Let a running node do it, and exit as it says; return if there is none."""
-    from edge_runtime.cli.local_socket.client import forward
-
     arguments = ["forget"]
     arguments += ["--client", client] if client is not None else ["--all"]
     arguments += ["--session", session] if session is not None else []
     arguments += ["--json"] if as_json else []
-    for path in client_sockets(os.environ):
-        outcome = forward(arguments, path) if Path(path).exists() else None
-        if isinstance(outcome, int):
-            raise typer.Exit(outcome)
+    let_node_do(arguments)
 
 
 def _at_rest(settings: Settings, client: str | None, session: str | None) -> dict[str, int]:
     """Delete it from the files; a node that runs has to do it itself."""
     from edge_runtime.assistant.memory.file import FILE_NAME, Memory
     from edge_runtime.bridge.queue.forgetting import forget_at_rest
-    from edge_runtime.cli.state import owned
+    from edge_runtime.cli.state import OUTBOX_FILE, owned
 
     directory = settings.state_directory
-    outbox = directory / _OUTBOX
+    outbox = directory / OUTBOX_FILE
     queries = 0
     if outbox.exists():
         try:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 from edge_runtime.assistant.memory.purging import Purging
@@ -21,6 +23,13 @@ from edge_runtime.cli.service import (
     signals_held,
 )
 from edge_runtime.cli.state import owned
+from edge_runtime.cli.updating import (
+    UpdateEvents,
+    command,
+    count_start,
+    open_updates,
+    update_service,
+)
 from edge_runtime.errors import ConfigError
 from edge_runtime.settings import Settings, load_settings
 
@@ -40,6 +49,17 @@ def serve(
     commands_topic: Annotated[
         str | None,
         typer.Option(metavar="TOPIC", help="Publish home commands that are sure here, too."),
+    ] = None,
+    home_assistant: Annotated[
+        bool, typer.Option("--home-assistant", help="Be a device of Home Assistant, by discovery.")
+    ] = False,
+    hermes: Annotated[
+        str | None,
+        typer.Option(metavar="SITES", help="Answer Hermes (Rhasspy): site ids with commas, or *."),
+    ] = None,
+    metrics: Annotated[
+        str | None,
+        typer.Option(metavar="[ADDRESS]:PORT", help="Metrics for Prometheus; extra metrics."),
     ] = None,
     http: Annotated[
         str | None,
@@ -69,6 +89,9 @@ def serve(
         node=node,
         mqtt_protocol=protocol,
         commands_topic=commands_topic,
+        home_assistant=home_assistant or None,
+        hermes=hermes,
+        metrics=metrics,
         http=http,
         http_key_file=http_key_file,
         http_allow_open=http_allow_open or None,
@@ -82,28 +105,62 @@ def serve(
         )
     if model and settings.http is None:
         raise ConfigError("--model offers a bundle over HTTP: give --http :8080 with it")
+    if settings.metrics is not None and settings.broker is None:
+        raise ConfigError("--metrics tells of a node: give --broker mqtt://localhost with it")
     log_to_stderr()
     with contextlib.ExitStack() as stack:
         state = stack.enter_context(owned(settings.state_directory))
         stack.enter_context(signals_held())
-        governor = settings.governor(read_settings)
+        policies = settings.policy_desk(read_settings)
+        governor = settings.governor(policies)
+        updates = open_updates(settings)
+        left = count_start(updates)
         assistant = open_assistant(settings, bundle, shared=True, governor=governor)
-        services: list[Service] = [Purging(assistant.memory)]
+        events = UpdateEvents(settings.node_name, settings.bundle, left)
+        updating = update_service(updates, settings, assistant.begin, events)
+        services: list[Service] = [Purging(assistant.memory), updating]
+        why_stuck: Callable[[], str | None] = lambda: None  # noqa: E731 - replaced by the node's
         if settings.broker is not None:
+            from edge_runtime.assistant.governing.pacer import Pacer
+            from edge_runtime.bridge.node.control import Steering
             from edge_runtime.bridge.node.node import Node
             from edge_runtime.bridge.node.options import NodeOptions
+            from edge_runtime.bridge.node.rate_limits import rate_limits
+            from edge_runtime.bridge.paced import Paced
             from edge_runtime.cli.app import run_verb
+            from edge_runtime.cli.companions import chosen_companions
+            from edge_runtime.cli.link_status import LinkStatus
             from edge_runtime.cli.local_socket.node_host import local_socket
 
+            address = broker_settings(settings, settings.broker)
+            pacer = Pacer(settings.board_profile())
+            measured = None
+            if settings.metrics is not None:
+                from edge_runtime.cli.measuring import open_metrics
+
+                measured = open_metrics(settings.metrics, settings.node_name, assistant.tasks)
             running = Node(
-                broker_settings(settings, settings.broker),
-                assistant,
+                address,
+                Paced(assistant, pacer),
                 name=settings.node_name,
                 outbox=state / "outbox.db",
-                options=NodeOptions(commands_topic=settings.commands_topic),
+                options=NodeOptions(
+                    commands_topic=settings.commands_topic, escalations=settings.queue
+                ),
                 gate=governor,
+                companions=[LinkStatus(address.address), events, *chosen_companions(settings)],
+                budgets=governor,
+                steering=Steering(
+                    policies, lambda: _check(read_settings), partial(command, updates, updating)
+                ),
+                observe=None if measured is None else measured.metrics.sent,
+                admit=rate_limits(settings.requests_per_s, settings.request_burst),
             )
             services.append(running)
+            why_stuck = running.why_stuck
+            if measured is not None:
+                measured.metrics.follow(lambda: msgspec.json.encode(running.health.now()))
+                services.append(measured)
             stack.enter_context(local_socket(settings, running, assistant, run_verb))
         if settings.http is not None:
             others = [
@@ -113,7 +170,12 @@ def serve(
             services.append(
                 _http_server(settings, [(bundle or settings.bundle, assistant), *others])
             )
-        run_until_signalled(Together(services))
+        run_until_signalled(Together(services), why_stuck)
+
+
+def _check(read_settings: Callable[[], Settings]) -> None:
+    """Read the settings again: what is wrong is told, and the policy in them is in force."""
+    read_settings().owner_policy()
 
 
 def _http_server(settings: Settings, offered: list[tuple[str, Assistant]]) -> Service:

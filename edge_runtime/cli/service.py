@@ -6,10 +6,11 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
+from edge_runtime.cli.supervision import supervised
 from edge_runtime.errors import ConfigError
 
 _SIGNALS = {signal.SIGINT, signal.SIGTERM}
@@ -58,11 +59,17 @@ def signals_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
 
-def run_until_signalled(service: Service) -> None:
-    """Start, wait for SIGINT or SIGTERM, stop; call within ``signals_held``."""
+def run_until_signalled(
+    service: Service, why_stuck: Callable[[], str | None] = lambda: None
+) -> None:
+    """Start, wait for SIGINT or SIGTERM, stop; call within ``signals_held``.
+
+    A service manager gets signs of life until ``why_stuck`` returns a reason.
+    """
     service.start()
     try:
-        signal.sigwait(_SIGNALS)
+        with supervised(why_stuck):
+            signal.sigwait(_SIGNALS)
     finally:
         service.stop()
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from edge_runtime.errors import ConfigError
 
+OUTBOX_FILE = "outbox.db"  # in the state directory
+
 
 @contextlib.contextmanager
 def owned(directory: Path) -> Iterator[Path]:

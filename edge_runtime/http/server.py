@@ -1,23 +1,17 @@
-"""The HTTP server as a service; the only import of uvicorn."""
+"""The HTTP server of the bundles, as a service."""
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import socket
-import threading
 from collections.abc import Mapping
 
 from edge_runtime.assistant.pipeline import Assistant
 from edge_runtime.errors import ConfigError
 from edge_runtime.http.address import HttpSettings
 from edge_runtime.http.offer import Offer
+from edge_runtime.http.web_server import WebServer
 
 _log = logging.getLogger(__name__)
-
-_STOP_TIMEOUT_S = 10
-_BACKLOG = 64
-_CONNECTIONS = 128
 
 
 class HttpServer:
@@ -30,50 +24,18 @@ class HttpServer:
 
     def __init__(self, settings: HttpSettings, assistants: Mapping[str, Assistant]) -> None:
         try:
-            import uvicorn  # noqa: PLC0415 - an extra
-
-            from edge_runtime.http.app import make_app  # noqa: PLC0415
+            from edge_runtime.http.app import make_app  # noqa: PLC0415 - starlette is an extra
         except ModuleNotFoundError as exc:
             raise ConfigError(
                 "the HTTP server is missing; run: pip install 'edge-runtime[http]'"
             ) from exc
-        self._settings = settings
         self._offer = Offer(assistants, waiting=settings.waiting)
-        config = uvicorn.Config(
-            make_app(settings, self._offer),
-            http="h11",
-            ws="none",
-            loop="asyncio",
-            lifespan="off",
-            log_config=None,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            limit_concurrency=_CONNECTIONS,
-            timeout_graceful_shutdown=_STOP_TIMEOUT_S,
-            ssl_certfile=settings.cert_file,
-            ssl_keyfile=settings.cert_key_file,
-        )
-        try:
-            config.load()
-        except OSError as exc:  # ssl.SSLError is one
-            raise ConfigError(
-                f"the TLS files {settings.cert_file} and {settings.cert_key_file} cannot be used: "
-                f"{exc}"
-            ) from exc
-        self._server = uvicorn.Server(config)
-        self._socket: socket.socket | None = None
-        self._thread: threading.Thread | None = None
+        self._web = WebServer(settings, make_app(settings, self._offer))
 
     @property
     def url(self) -> str:
         """Where clients find it, as their ``base_url``; known once it has started."""
-        host, port = self._settings.host, self._settings.port
-        if self._socket is not None:
-            port = self._socket.getsockname()[1]
-        scheme = "https" if self._settings.cert_file else "http"
-        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}/v1"
+        return f"{self._web.url}/v1"
 
     @property
     def count(self) -> int:
@@ -86,23 +48,7 @@ class HttpServer:
         Raises:
             ConfigError: the address cannot be used.
         """
-        host, port = self._settings.host, self._settings.port
-        try:
-            family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-            both = host == "::" and socket.has_dualstack_ipv6()
-            self._socket = socket.create_server(
-                address[:2], family=family, backlog=_BACKLOG, dualstack_ipv6=both
-            )
-            # connections inherit it; without, the body waits 40 ms for the ACK of the headers
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        except OSError as exc:
-            raise ConfigError(f"cannot listen at {host}:{port}: {exc.strerror or exc}") from exc
-        if not (self._settings.only_local or self._settings.cert_file):
-            _log.warning("texts and keys cross the network unencrypted; see --http-cert")
-        self._thread = threading.Thread(
-            target=self._server.run, args=([self._socket],), name="http", daemon=True
-        )
-        self._thread.start()
+        self._web.start()
         names = ", ".join(offered.name for offered in self._offer.all)
         _log.info("ready: %s offers %s", self.url, names)
 
@@ -111,10 +57,5 @@ class HttpServer:
 
         What takes longer than 10 s is cut off at its next token.
         """
-        self._server.should_exit = True
-        if self._thread is not None:
-            self._thread.join()
-        if self._socket is not None:
-            with contextlib.suppress(OSError):
-                self._socket.close()
+        self._web.stop()
         self._offer.close()

@@ -18,6 +18,7 @@ Ids = npt.NDArray[np.int64]
 
 # one forward of so many tokens costs less than several smaller ones, and can still be interrupted
 PREFILL_TOKENS = 256
+STATES = "last_hidden_state"  # output [batch, kept, hidden]: what the head makes logits of
 _SHORT = 32  # forwards up to this length keep their bindings
 _KEEP = "num_logits_to_keep"
 _OWN_INPUTS = {"input_ids", "attention_mask", "position_ids", "use_cache_branch", _KEEP}
@@ -30,6 +31,7 @@ class _Step:
     binding: Binding
     feeds: dict[str, Array]
     logits: Floats
+    state: Floats | None
 
 
 class Decoder:
@@ -38,7 +40,8 @@ class Decoder:
     ``kv_cache`` is the graph's: with ``shared`` all steps read and write the same buffers, which
     are ``max_length`` tokens long; with ``growing`` each step makes new ones. ``first`` is the
     graph that begins a sequence, where that is not the same one. ``tokens`` are those read, as
-    long as ``forward`` reads them.
+    long as ``forward`` reads them. ``state`` is the hidden state ``[hidden]`` of the last one, from
+    ``watch`` on; the next call may write to it.
 
     Raises:
         BundleError: the graph has no cache, or an input that nothing here can give.
@@ -65,6 +68,8 @@ class Decoder:
         self._logits: Floats = np.zeros(0, dtype=np.float32)  # of all steps
         self._mask = np.ones((1, max_length), dtype=_dtype(session, "attention_mask"))
         self._given: dict[str, Buffer] = {}
+        self._watches = False
+        self.state: Floats | None = None
         self.tokens: list[int] = []
         self.length = 0
         self.reset()
@@ -79,6 +84,21 @@ class Decoder:
     def cache_bytes(self) -> int:
         """Bytes of the KV cache."""
         return self._cache.size_bytes
+
+    @property
+    def state_width(self) -> int:
+        """The width of the hidden states, 0 where the graph does not give them."""
+        if STATES not in self._session.outputs:
+            return 0
+        width = self._session.output_shape(STATES)[-1]
+        return width if isinstance(width, int) else 0
+
+    def watch(self) -> bool:
+        """Keep the last state of every forward from now on; False where the graph gives none."""
+        if not self._watches and self.state_width:
+            self._watches = True
+            self._steps.clear()  # they do not fetch it
+        return self._watches
 
     def reset(self, given: Mapping[str, Buffer] | None = None, batch: int = 1) -> None:
         """Forget the sequence; ``given`` are inputs that stay the same for the next one."""
@@ -138,10 +158,14 @@ class Decoder:
             if name in feeds:
                 binding.feed(name, feeds[name])
         binding.fetch("logits")
+        watches = self._watches and STATES in session.outputs
+        if watches:
+            binding.fetch(STATES)
         binding.run()
         outputs = binding.outputs()
         self._cache.take(outputs)
         self.length += ids.shape[1]
+        self.state = np.asarray(outputs[STATES].array()[0, -1], np.float32) if watches else None
         logits = outputs["logits"].array()[:, -keep:]
         return self._checked(np.asarray(logits, dtype=np.float32))
 
@@ -153,6 +177,7 @@ class Decoder:
         step.binding.feed("attention_mask", self._mask[:, :total])
         step.binding.run()
         self.length = total
+        self.state = step.state
         return self._checked(step.logits)
 
     def _bound(self, count: int, keep: int) -> _Step:
@@ -172,7 +197,12 @@ class Decoder:
             self._steps.clear()  # they write to the smaller one
         logits = self._logits[: rows * vocabulary].reshape(1, rows, vocabulary)
         binding.fetch("logits", Buffer(logits))
-        return _Step(binding, feeds, logits[0, -keep:])
+        state = None
+        if self._watches:
+            states = np.zeros((1, rows, self.state_width), dtype=np.float32)
+            binding.fetch(STATES, Buffer(states))
+            state = states[0, -1]
+        return _Step(binding, feeds, logits[0, -keep:], state)
 
     def _feeds(self, ids: Ids, keep: int) -> dict[str, Array]:
         total = self.length + ids.shape[1]

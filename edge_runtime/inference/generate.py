@@ -23,12 +23,14 @@ def generate(
     *,
     lookup: PromptLookup | None = None,
     interrupted: Interrupted = lambda: False,
+    prompt_read: Callable[[], None] = lambda: None,
 ) -> Iterator[int]:
     """Yield the tokens that follow, an end token included.
 
     ``prompt`` is what the decoder has not read yet, one token at least. ``lookup`` knows the whole
     sequence; what it proposes is read together with the last token, and counts only as far as it
     is what would have been chosen anyway. Nothing more comes once ``interrupted`` says so.
+    ``prompt_read`` is called when the decoder has read the prompt and nothing else.
 
     Raises:
         BadRequestError: the prompt is longer than the model can read.
@@ -38,6 +40,7 @@ def generate(
         if interrupted():
             return
         rows = decoder.forward(piece)
+    prompt_read()
     taken = _agreed(decoder, rows, (), choice)
     while True:
         forced = choice.forced()

@@ -1,4 +1,4 @@
-"""Confidence: the probability that a classification head's own answer is right."""
+"""Confidence: the probability that the small model's own answer is right."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from edge_runtime.messages import Entity
 
 FEATURES = ("energy", "scope", "margin", "log_odds", "log_prob")
 WRITTEN = "written"  # the calibration of a bundle that makes text; others are named as heads
+PROBE = "probe"  # the feature that the calibration's own probe makes
 SCOPE_SCORE = "energy"  # tells best what is out of scope: benchmarks/results/decision
 Floats = npt.NDArray[np.float64]
 
@@ -113,17 +114,21 @@ def score_features(scores: Floats) -> dict[str, Floats]:
 
 
 def written_features(
-    mean_margin: Floats, least_margin: Floats, tokens: Floats
+    mean_margin: Floats, least_margin: Floats, tokens: Floats, probe: Floats | None = None
 ) -> dict[str, Floats]:
     """Return what the margins of written texts ``[texts]`` say, in logits, and their length.
 
-    Long texts have a small least margin by chance, so that the length belongs to it.
+    Long texts have a small least margin by chance, so that the length belongs to it. ``probe`` are
+    the log-odds that a bundle's probe read before each text, where it has one.
     """
-    return {
+    found = {
         "log_tokens": np.log(np.maximum(tokens, 1.0)),
         "least_margin": np.asarray(least_margin, dtype=np.float64),
         "mean_margin": np.asarray(mean_margin, dtype=np.float64),
     }
+    if probe is not None:
+        found[PROBE] = np.asarray(probe, dtype=np.float64)
+    return found
 
 
 def calibrated(

@@ -10,13 +10,14 @@ import numpy.typing as npt
 
 from edge_runtime.bundles.onnx_file import read_onnx
 from edge_runtime.bundles.store import Bundle
-from edge_runtime.errors import BadRequestError
+from edge_runtime.errors import BadRequestError, BundleError
 from edge_runtime.inference.choice import Choice
 from edge_runtime.inference.constraint import Constraint, grammar_of, make_constraint
 from edge_runtime.inference.decoder import Decoder
-from edge_runtime.inference.generate import generate
+from edge_runtime.inference.generate import generate, pieces
 from edge_runtime.inference.generation_config import GenerationConfig
 from edge_runtime.inference.memory import check_memory
+from edge_runtime.inference.probe import Probe
 from edge_runtime.inference.prompt_lookup import PromptLookup
 from edge_runtime.inference.resources import Resources
 from edge_runtime.inference.session import Session
@@ -33,13 +34,16 @@ class TextGenerator:
     """The session, cache and tokenizer of a ``text-generation`` bundle.
 
     One request is answered at a time; the others wait. The cache is kept, so that a request that
-    begins like the one before is read from where they part.
+    begins like the one before is read from where they part. A ``probe`` reads the state after
+    every prompt.
 
     Raises:
-        BundleError: a file is missing or broken, or the graph is no decoder.
+        BundleError: a file is missing or broken, the graph is no decoder, or the probe not its own.
     """
 
-    def __init__(self, bundle: Bundle, resources: Resources | None = None) -> None:
+    def __init__(
+        self, bundle: Bundle, resources: Resources | None = None, *, probe: Probe | None = None
+    ) -> None:
         manifest = bundle.manifest
         resources = resources or Resources()
         self.max_length = min(manifest.max_length, resources.max_context or manifest.max_length)
@@ -59,6 +63,14 @@ class TextGenerator:
         is_rewound = graph.kv_cache == "shared"
         self._can_draft = is_rewound and read_onnx(bundle.path / graph.file).reads_independently
         self._turns = Turns()
+        self._probe = probe
+        if probe is not None and not (
+            probe.width == self._decoder.state_width and self._decoder.watch()
+        ):
+            raise BundleError(
+                f"{bundle.path}: the probe reads states of width {probe.width}, and the graph has "
+                f"{self._decoder.state_width or 'none'}; calibrate the bundle again"
+            )
 
     @property
     def cache_bytes(self) -> int:
@@ -117,7 +129,12 @@ class TextGenerator:
                 margins=choice.margins,
             )
             tokens = generate(
-                self._decoder, unread, choice, lookup=lookup, interrupted=limits.interrupted
+                self._decoder,
+                unread,
+                choice,
+                lookup=lookup,
+                interrupted=limits.interrupted,
+                prompt_read=lambda: self._read_probe(output),
             )
             yield from output.pieces(tokens)
         yield output.last(limits)
@@ -146,6 +163,22 @@ class TextGenerator:
         with self._turns.one():
             self._decoder.reset()
             return self._decoder.forward(ids, keep=len(ids)).copy()
+
+    def state(self, ids: Sequence[int]) -> npt.NDArray[np.float32] | None:
+        """Return the hidden state ``[hidden]`` after a prompt, None if the graph gives none.
+
+        Of a prompt that was just answered only the end is read again.
+        """
+        with self._turns.one():
+            if not self._decoder.watch():
+                return None
+            for piece in pieces(self._unread(ids)):
+                self._decoder.forward(piece)
+            return None if self._decoder.state is None else self._decoder.state.copy()
+
+    def _read_probe(self, output: TextOutput) -> None:
+        if self._probe is not None and self._decoder.state is not None:
+            output.probe = self._probe.log_odds(self._decoder.state)
 
     def _fitted(self, ids: Sequence[int], options: GenerationOptions) -> Sequence[int]:
         """Return what of a prompt is read: all of it, or its newest tokens with room to answer."""

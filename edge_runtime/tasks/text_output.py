@@ -27,7 +27,8 @@ class Generation(msgspec.Struct, frozen=True, omit_defaults=True):
     request before. ``finish_reason`` is ``stop``, ``length``, ``cancelled`` or ``deadline``.
     ``tool_calls`` are those of a chat with tools; ``text`` is then without them. ``mean_margin``
     and ``least_margin`` are how far, in logits, the tokens were ahead of the best other ones; None
-    where there was nothing to choose, and with several beams.
+    where there was nothing to choose, and with several beams. ``probe`` are the log-odds of a right
+    answer that the bundle's probe read before the first token, None without one.
     """
 
     text: str
@@ -41,6 +42,7 @@ class Generation(msgspec.Struct, frozen=True, omit_defaults=True):
     tool_calls: list[ToolCall] = []
     mean_margin: float | None = None
     least_margin: float | None = None
+    probe: float | None = None
 
 
 class Piece(msgspec.Struct, frozen=True):
@@ -79,7 +81,7 @@ class TextOutput:
 
     ``options`` say how many may come, and what ends the text; ``prompt_tokens`` are those of the
     whole prompt, of which ``cached_tokens`` are not read again; the text goes on ``after`` these.
-    ``margins`` are those of the tokens.
+    ``margins`` are those of the tokens; whoever reads a probe sets ``probe``.
     """
 
     def __init__(  # noqa: PLR0913 - all but three are keywords
@@ -95,6 +97,7 @@ class TextOutput:
     ) -> None:
         self._eos = config.eos
         self._margins = margins or Margins()
+        self.probe: float | None = None
         self._most = options.max_tokens
         self._stream = TextStream(
             tokenizer.text, options.stop, byte_tokens=tokenizer.byte_tokens, after=after
@@ -135,6 +138,7 @@ class TextOutput:
             finish_reason=self._reason(limits),
             mean_margin=_rounded(self._margins.mean),
             least_margin=_rounded(self._margins.least),
+            probe=_rounded(self.probe),
             cached_tokens=self._cached_tokens,
         )
         return Piece(rest, generation)
@@ -155,8 +159,8 @@ def whole(pieces: Iterator[Piece]) -> Generation:
     raise AssertionError("a stream ends with its generation")
 
 
-def _rounded(margin: float | None) -> float | None:
-    return None if margin is None else round(margin, 4)
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
 
 
 def _rate(count: int, seconds: float) -> float:

@@ -7,9 +7,10 @@ from pathlib import Path
 import msgspec
 
 from edge_export.evaluation.written import answer_questions, read_questions
-from edge_export.fitting import fit_calibration, fit_written
+from edge_export.fitting import fit_calibration
 from edge_export.signing import rewrite_manifest
 from edge_export.train.evaluation import encode_all, judge, read_labelled
+from edge_export.written_fitting import fit_written
 from edge_runtime.bundles.json_file import read_json
 from edge_runtime.bundles.manifest import FILE_NAME, Calibration, Head
 from edge_runtime.bundles.store import Bundle
@@ -33,8 +34,9 @@ def calibrate(  # noqa: PLR0913 - the options of the command
 ) -> tuple[str, Calibration, bool]:
     """Fit confidence and threshold of a head and write them into the bundle's manifest.
 
-    A bundle that makes text has no head: its answers to questions are calibrated, by how clearly
-    their tokens were chosen, under the name ``written``.
+    A bundle that makes text has no head: its answers to questions are calibrated under the name
+    ``written``, by how clearly their tokens were chosen and, where its graph gives hidden states
+    and that pays, by a probe that is stored with it.
 
     The bundle's own (int8) graph reads the texts one by one, as a device does. Only ``bundle.json``
     changes, in one step; a signature no longer fits then. Returns the head's name, its calibration,

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge_export.evaluation.written import Written
 from edge_export.train.evaluation import Judged
 from edge_runtime.bundles.manifest import Calibration
 from edge_runtime.routing.calibration import (
@@ -54,25 +53,6 @@ def fit_tags(
     every = np.ones(len(right), dtype=bool)
     found = score_features(scores)
     fit = fit_threshold(found, right, every, alpha=alpha, delta=delta, seed=seed)
-    return _plain(fit, scores, right, alpha=alpha, delta=delta, evaluation=evaluation)
-
-
-def fit_written(
-    written: Written, *, alpha: float, delta: float, evaluation: str, seed: int = 13
-) -> Calibration:
-    """Return confidence and threshold of a bundle's answers to questions."""
-    right = written.right
-    every = np.ones(len(right), dtype=bool)
-    found = written.features
-    fit = fit_threshold(found, right, every, alpha=alpha, delta=delta, seed=seed)
-    sure = fit.confidence(found)
-    return _plain(fit, sure, right, alpha=alpha, delta=delta, evaluation=evaluation)
-
-
-def _plain(
-    fit: Fit, scores: Floats, right: Booleans, *, alpha: float, delta: float, evaluation: str
-) -> Calibration:
-    """Return the calibration of samples that are all given; ``scores`` are for the AUROC."""
     held_out, threshold = fit.tested, fit.threshold
     mixed = right[held_out].any() and not right[held_out].all()
     return Calibration(

@@ -50,7 +50,7 @@ def sign_bundle(directory: Path, key_file: Path) -> tuple[Bundle, Signature]:
         BundleError: no bundle, or a file is not what the manifest says.
         ConfigError: the key is no Ed25519 key, or others may read it; or nothing can be written.
     """
-    key = _read_private(key_file)
+    key = read_private_key(key_file)
     bundle = _open(directory)
     signature = _of_file(key_file, lambda: sign(read_json(directory / FILE_NAME), key))
     rewrite_manifest(directory, signature=msgspec.to_builtins(signature))
@@ -95,14 +95,12 @@ def write_new_key(path: Path) -> Path:
     return public
 
 
-def _open(directory: Path) -> Bundle:
-    bundle = Store(None).open(str(directory.absolute()))
-    if not bundle.verified:
-        raise BundleError(f"{directory} has no {FILE_NAME}, so nothing says what it should be")
-    return bundle
+def read_private_key(path: Path) -> bytes:
+    """Return a private key that nobody else may use.
 
-
-def _read_private(path: Path) -> bytes:
+    Raises:
+        ConfigError: it cannot be read, or others may read it.
+    """
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
     except OSError as exc:
@@ -110,6 +108,13 @@ def _read_private(path: Path) -> bytes:
     if mode & 0o077:
         raise ConfigError(f"{path} has mode {mode:04o}, so others may use it: chmod 600 {path}")
     return _read(path)
+
+
+def _open(directory: Path) -> Bundle:
+    bundle = Store(None).open(str(directory.absolute()))
+    if not bundle.verified:
+        raise BundleError(f"{directory} has no {FILE_NAME}, so nothing says what it should be")
+    return bundle
 
 
 def _read(path: Path) -> bytes:

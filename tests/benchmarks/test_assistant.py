@@ -12,9 +12,9 @@ pytest.importorskip("torch")
 from benchmarks.assistant import __main__ as command
 from benchmarks.assistant.figures import plain, table
 from benchmarks.assistant.home import same_slots
-from benchmarks.assistant.labelled import expected_calibration_error, ranking
 from benchmarks.assistant.personal import f2, personal_figures, recalled_characters
 from benchmarks.assistant.sets import DataSet, Sets
+from edge_export.evaluation.ranking import expected_calibration_error, ranking
 from edge_export.train.examples import Example, Span
 from edge_runtime.bundles.store import Store
 from edge_runtime.routing.calibration import auroc

@@ -10,14 +10,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
 from benchmarks.broker import Broker
 from edge_runtime.assistant.pending import Pending
-from edge_runtime.bridge.cloud.llm import Llm, Price
+from edge_runtime.bridge.cloud.llm import Llm
 from edge_runtime.bridge.cloud.worker import Worker
+from edge_runtime.bridge.cloud.written import Price
 from edge_runtime.bridge.mqtt.broker import BrokerSettings, Protocol
 from edge_runtime.bridge.mqtt.connection import Connection
 from edge_runtime.bridge.node.node import Node
@@ -26,6 +27,9 @@ from edge_runtime.bridge.protocol.message import Message
 from edge_runtime.bridge.queue.options import EscalationOptions
 from edge_runtime.errors import BadRequestError
 from edge_runtime.messages import Answer, Escalation, Reply, Request, Timing
+
+if TYPE_CHECKING:
+    from edge_runtime.tasks.text_output import Limits
 
 DEADLINE_S = 30.0
 FAST = EscalationOptions(cloud_timeout_s=1.0, retry_s=0.1, longest_retry_s=0.5, presence_wait_s=0.2)
@@ -46,7 +50,7 @@ def until(condition: Callable[[], object], what: str = "the condition") -> None:
 class Echo:
     """A handler without a model: texts with `why` are escalated, `crash` is a bug in it.
 
-    While `hold` is set, `begin` waits for `go`.
+    While `hold` is set, `begin` waits for `go`; what begins with `slow` takes a second.
     """
 
     tasks = ("ask", "echo")
@@ -65,10 +69,31 @@ class Echo:
     def expect(self, requests: Sequence[Request]) -> None:
         self.expected.append([request.text for request in requests])
 
+    def stream(self, request: Request, limits: Limits) -> Iterator[str | Answer | Pending]:
+        """Write word by word what begins with `write`, one after the other while `hold` is set."""
+        if not request.text.startswith("write"):
+            yield self.begin(request)
+            return
+        self.begun.append(request)
+        words = request.text.split()[1:]
+        written: list[str] = []
+        while words and not limits.interrupted():
+            written.append(words.pop(0))
+            yield written[-1]
+            while self.hold.is_set() and not limits.interrupted():
+                time.sleep(0.005)
+        yield Answer(
+            id=request.id,
+            task=request.task,
+            result={"text": " ".join(written), "finish_reason": limits.reached() or "stop"},
+        )
+
     def begin(self, request: Request) -> Answer | Pending:
         self.begun.append(request)
         if self.hold.is_set():
             self.go.wait(DEADLINE_S)
+        if request.text.startswith("slow"):
+            time.sleep(1.0)
         if "crash" in request.text:
             raise RuntimeError(f"a bug with {request.text}")
         if "refuse" in request.text:

@@ -148,21 +148,6 @@ def test_models_are_listed_shown_and_verified(edge_run: Any) -> None:
     assert "are as the manifest says" in edge_run("models", "verify").out
 
 
-def test_doctor_finds_this_machine_in_order(edge_run: Any) -> None:
-    done = edge_run("doctor", "--json")
-    assert done.code == 0
-    assert {row["check"] for row in done.rows} == {
-        "board", "python", "onnxruntime", "bundle", "state", "broker",
-    }  # fmt: skip
-    assert all(row["ok"] for row in done.rows)
-
-
-def test_doctor_names_a_broker_that_does_not_answer(edge_run: Any) -> None:
-    done = edge_run("doctor", "--broker", "mqtt://127.0.0.1:1")
-    assert done.code == 1
-    assert "FAIL broker" in done.out
-
-
 def test_a_wrong_setting_names_its_source(edge_run: Any, tmp_path: Path) -> None:
     assert "environment" in edge_run("ask", "hi", EDGE_THREADS="many").err
     file = tmp_path / "edge.toml"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,10 +41,19 @@ def node(own_broker: Broker, tmp_path: Path, policy: Path) -> Iterator[Node]:
     running.kill()
 
 
+@contextlib.contextmanager
+def with_worker(broker: Broker, directory: Path) -> Iterator[App]:
+    """Run a worker and give an app of the node that knows that it is online."""
+    topic = "edge/workers/w/status"
+    with worker(broker, directory / "w"), App(broker, directory.name, topics=(topic,)) as app:
+        app.wait(lambda m: m.topic == topic and b'"online"' in m.payload)
+        yield app
+
+
 def test_an_edit_holds_for_the_next_query_and_a_broken_one_for_none(
     node: Node, own_broker: Broker, policy: Path, tmp_path: Path
 ) -> None:
-    with worker(own_broker, tmp_path / "w"), App(own_broker, tmp_path.name) as app:
+    with with_worker(own_broker, tmp_path) as app:
         assert app.ask(QUESTION).source == "cloud"
         policy.write_text('privacy = "local"')
         answer = app.ask(QUESTION)
@@ -65,7 +75,7 @@ def test_an_edit_holds_for_the_next_query_and_a_broken_one_for_none(
 def test_apps_and_commands_have_a_budget_each_and_one_ledger(
     node: Node, own_broker: Broker, tmp_path: Path
 ) -> None:
-    with worker(own_broker, tmp_path / "w"), App(own_broker, tmp_path.name) as app:
+    with with_worker(own_broker, tmp_path) as app:
         asked = encode(Request(text=QUESTION))
         assert [app.ask(asked).source for _ in range(2)] == ["cloud", "cloud"]
         waits = app.ask(asked)

@@ -17,7 +17,7 @@ from typing import Any
 import openai
 import pytest
 
-import edge_runtime.http.server
+import edge_runtime.http.web_server
 from edge_runtime.assistant.pipeline import Assistant
 from edge_runtime.errors import ConfigError
 from edge_runtime.http.address import HttpSettings
@@ -113,7 +113,8 @@ def test_a_full_line_says_when_to_come_back(writer: Assistant, reader: Assistant
 def test_an_answer_does_not_wait_for_an_acknowledgement(reading_server: HttpServer) -> None:
     with talking(reading_server) as client:
         assert list(client.models.list())
-        connections = list(reading_server._server.server_state.connections)  # noqa: SLF001
+        running = reading_server._web._server  # noqa: SLF001
+        connections = list(running.server_state.connections)
         sockets = [each.transport.get_extra_info("socket") for each in connections]
         assert sockets
         for each in sockets:
@@ -257,7 +258,7 @@ def test_plain_text_on_the_network_is_warned_of(
 
 @pytest.mark.export
 def test_a_stop_does_not_wait_for_ever(writer: Assistant, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(edge_runtime.http.server, "_STOP_TIMEOUT_S", 1)
+    monkeypatch.setattr(edge_runtime.http.web_server, "_STOP_TIMEOUT_S", 1)
     with serving({MODEL: writer}) as server, talking(server) as client, long_stream(client):
         server.stop()
         assert not was_read(writer, LONG[-1])

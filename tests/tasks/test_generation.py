@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from edge_runtime.bundles.store import Store
-from edge_runtime.errors import BadRequestError, MemoryLimitError
+from edge_runtime.errors import BadRequestError, BundleError, MemoryLimitError
+from edge_runtime.inference.probe import Probe
 from edge_runtime.inference.resources import Resources
 from edge_runtime.tasks.generation import TextGenerator
 from edge_runtime.tasks.generation_options import GenerationOptions
@@ -270,3 +271,37 @@ def test_reading_ahead_changes_no_token(tiny_decoder: Path, tmp_path: Path, form
             list(generator.continuation(ids, most=100, lookup=lookup)) for lookup in (True, False)
         )
         assert ahead == alone
+
+
+def test_a_probe_reads_the_state_after_the_prompt_and_changes_nothing(
+    fresh: TextGenerator, tiny_decoder: Path
+) -> None:
+    weights = np.random.default_rng(2).normal(size=64).astype(np.float32)
+    bundle = Store(None).open(str(tiny_decoder))
+    probed = TextGenerator(bundle, probe=Probe(weights, 0.5))
+    for prompt in (PROMPT, "x", "é" * 90, PROMPT, PROMPT + "and so on"):
+        made, plain = _generated(probed, prompt), _generated(fresh, prompt)
+        state = fresh.state(fresh.tokenizer.ids(prompt))
+        assert state is not None
+        assert made.probe == pytest.approx(float(state @ weights) + 0.5, abs=1e-3)
+        assert plain.probe is None
+        assert made.text == plain.text
+
+
+def test_the_state_after_a_prompt_that_was_answered_is_that_of_the_prompt(
+    fresh: TextGenerator,
+) -> None:
+    ids = fresh.tokenizer.ids(PROMPT)
+    first = fresh.state(ids)
+    assert first is not None
+    _generated(fresh)
+    again = fresh.state(ids)
+    assert again is not None
+    np.testing.assert_allclose(again, first, atol=1e-4)
+    assert np.abs(first).max() > 0.1
+
+
+def test_a_probe_of_another_width_is_refused(tiny_decoder: Path) -> None:
+    bundle = Store(None).open(str(tiny_decoder))
+    with pytest.raises(BundleError, match=r"width 5, and the graph has 64; calibrate"):
+        TextGenerator(bundle, probe=Probe(np.zeros(5, dtype=np.float32), 0.0))

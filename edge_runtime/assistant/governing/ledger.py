@@ -1,7 +1,9 @@
 """What was spent of the owner's budget, in one small SQLite file.
 
 Several processes of one user may spend: each change is a transaction of its own that holds the
-file's write lock from the look at what is left to the charge.
+file's write lock from the look at what is left to the charge. A request is on disk when it is
+charged. What an answer took is on disk with the next request: a process that is killed forgets
+none of it, a power cut perhaps what the last answers took.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from edge_runtime.assistant.state_file import (
     CLOCK_TABLE,
@@ -56,8 +58,9 @@ class Ledger:
 
     def __init__(self, path: Path | None, uptime: Uptime = board_uptime) -> None:
         self._file = StateFile(
-            path, "budget's ledger", "nothing is spent without it", ("synchronous = FULL",)
-        )
+            path, "budget's ledger", "nothing is spent without it", ("journal_mode = WAL",),
+            stays_open=True,
+        )  # fmt: skip
         self._uptime = uptime
 
     def accounts(self, budget: Budget, client: str) -> list[Account]:
@@ -71,7 +74,7 @@ class Ledger:
         """Charge one request if no budget is spent; return what was left before, or why not."""
         if not budget.is_limited:
             return []
-        with self._transaction() as books:
+        with self._transaction("FULL") as books:
             accounts = books.accounts(budget, client)
             refusals = [each for each in map(Account.refusal, accounts) if each is not None]
             if refusals:
@@ -94,8 +97,9 @@ class Ledger:
                 books.change(books.accounts(budget, client), Spent.without_request)
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[_Books]:
+    def _transaction(self, synchronous: Literal["FULL", "NORMAL"] = "NORMAL") -> Iterator[_Books]:
         with self._file.opened() as db:
+            db.execute(f"PRAGMA synchronous = {synchronous}")
             db.execute("BEGIN IMMEDIATE")
             prepare(db, _SCHEMA, _FORMAT)
             yield _Books(db, *self._uptime())

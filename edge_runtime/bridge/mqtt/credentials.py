@@ -36,8 +36,25 @@ def read_secret_file(path: Path) -> str:
             secret = file.readline().strip()
     except (OSError, UnicodeDecodeError) as exc:
         raise ConfigError(f"the secret in {path} cannot be read: {exc}") from exc
-    if mode & _OTHERS:
-        raise ConfigError(f"{path} holds a secret but others can read it; run: chmod 600 {path}")
+    _check_mode(path, mode)
     if not secret:
         raise ConfigError(f"{path} is empty; write the secret into its first line")
     return secret
+
+
+def check_private(path: Path) -> None:
+    """Check that only its owner may read a file, for example a private key.
+
+    Raises:
+        ConfigError: it is not there, or others can read it.
+    """
+    try:
+        mode = path.stat().st_mode
+    except OSError as exc:
+        raise ConfigError(f"the secret in {path} cannot be read: {exc}") from exc
+    _check_mode(path, mode)
+
+
+def _check_mode(path: Path, mode: int) -> None:
+    if mode & _OTHERS:
+        raise ConfigError(f"{path} holds a secret but others can read it; run: chmod 600 {path}")

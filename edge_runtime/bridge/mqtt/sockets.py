@@ -8,6 +8,7 @@ import ssl
 from typing import Protocol
 
 from edge_runtime.bridge.mqtt.broker import BrokerSettings
+from edge_runtime.bridge.mqtt.credentials import check_private
 from edge_runtime.errors import ConfigError
 
 _USER_TIMEOUT_MS = 10_000  # a silent link with data under way is given up after this
@@ -21,8 +22,11 @@ def tls_context(settings: BrokerSettings) -> ssl.SSLContext:
     """Return a context that checks the broker's certificate and host name.
 
     Raises:
-        ConfigError: a certificate or key file cannot be used.
+        ConfigError: a certificate or key file cannot be used, or others can read the key.
     """
+    key_file = settings.key_file or settings.cert_file  # a file may hold both
+    if key_file is not None:
+        check_private(key_file)
     try:
         context = ssl.create_default_context(cafile=settings.ca_file)
         if settings.cert_file is not None:

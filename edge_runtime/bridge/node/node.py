@@ -2,69 +2,56 @@
 
 from __future__ import annotations
 
-import collections
-import itertools
+import contextlib
 import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
-
-import msgspec
 
 import edge_runtime
-from edge_runtime.assistant.pending import Pending
 from edge_runtime.bridge.failures import log_failure
 from edge_runtime.bridge.handler import Handler
 from edge_runtime.bridge.jobs import Jobs
 from edge_runtime.bridge.mqtt.broker import BrokerSettings
 from edge_runtime.bridge.mqtt.connection import Connection
+from edge_runtime.bridge.node.answering import Answering
+from edge_runtime.bridge.node.cancelling import Cancelling
 from edge_runtime.bridge.node.companion import Companion
+from edge_runtime.bridge.node.control import Command, Control, Steering, read_pause
+from edge_runtime.bridge.node.delivery import Delivery
 from edge_runtime.bridge.node.direct import DirectEscalations
+from edge_runtime.bridge.node.health import Budgets, HealthReports
+from edge_runtime.bridge.node.intake import Admit, Intake
+from edge_runtime.bridge.node.line import Line
+from edge_runtime.bridge.node.observed import Observed
 from edge_runtime.bridge.node.options import NodeOptions
-from edge_runtime.bridge.protocol.commands import command_message
-from edge_runtime.bridge.protocol.message import Message
-from edge_runtime.bridge.protocol.presence import is_online
-from edge_runtime.bridge.protocol.requests import Incoming, Refused, RequestReader
-from edge_runtime.bridge.protocol.route import JSON, Route, response
-from edge_runtime.bridge.protocol.topics import (
-    ANY_WORKER_STATUS,
-    NodeTopics,
-    worker_of,
-)
+from edge_runtime.bridge.node.outcomes import Outcomes
+from edge_runtime.bridge.node.tally import Tally
+from edge_runtime.bridge.node.under_way import UnderWay
+from edge_runtime.bridge.node.watch import Watch
+from edge_runtime.bridge.node.workers import Workers
+from edge_runtime.bridge.protocol.about import info_message, status_message
+from edge_runtime.bridge.protocol.message import Message, Sender
+from edge_runtime.bridge.protocol.requests import RequestReader
+from edge_runtime.bridge.protocol.topics import NodeTopics
 from edge_runtime.bridge.queue.escalations import Escalations
 from edge_runtime.bridge.queue.gate import Gatekeeper
-from edge_runtime.errors import (
-    BadRequestError,
-    EdgeError,
-    ExpiredError,
-    TooLargeError,
-    UnavailableError,
-)
-from edge_runtime.messages import (
-    MAX_PAYLOAD_BYTES,
-    MAX_TEXT_BYTES,
-    PROTOCOL_VERSION,
-    Answer,
-    Escalation,
-    Reply,
-    decode,
-    error_answer,
-)
+from edge_runtime.bridge.queue.owner import Owner
+from edge_runtime.errors import BadRequestError, EdgeError, UnavailableError
+from edge_runtime.messages import Escalation, Reply
 
 _log = logging.getLogger(__name__)
 
-_RETRY_AFTER_S = 1.0
 _STOP_TIMEOUT_S = 10.0
-_TOGETHER = 16  # requests that the handler is told of at a time
 
 
 class Node:
     """One device on the broker.
 
     ``outbox`` is the file of the durable queue; ``gate`` is asked before an escalation is sent;
-    ``companions`` share the connection; ``now`` returns seconds since the epoch.
+    ``companions`` share the connection; ``admit`` may refuse a client; ``observe`` is
+    shown what is sent to clients and workers; ``now`` returns seconds since the epoch.
 
     Raises:
         ConfigError: the name, the topic for commands, the outbox or a certificate file cannot be
@@ -81,49 +68,85 @@ class Node:
         options: NodeOptions | None = None,
         gate: Gatekeeper | None = None,
         companions: Sequence[Companion] = (),
-        now: Callable[[], float] = time.time,
+        admit: Admit = lambda _client: None,
+        budgets: Budgets | None = None,
+        steering: Steering | None = None,
+        observe: Callable[[Message], None] | None = None,
+        now: Callable[[], float] | None = None,
     ) -> None:
+        now = now or _steady_clock()
         options = options or NodeOptions()
-        self._topics = NodeTopics(name)
+        steering = steering or Steering()
+        self.topics = NodeTopics(name)
+        self._request_prefix = self.topics.requests[0].removesuffix("+")
         wanted = options.commands_topic
-        self._commands_topic = None if wanted is None else self._topics.commands(wanted)
         self._address = settings.address
         self._handler = handler
-        self._companions = companions
         self._now = now
         self._info = self._describe()
-        # those that wait for the inference thread; of the first ones the handler has been told
-        self._waiting: collections.deque[Incoming] = collections.deque()
-        self._expected = 0
-        self._inference = Jobs("inference", limit=options.queue_limit)
-        self._reader = RequestReader(
-            self._topics, handler.tasks, now=now, prefixes=options.response_prefixes
-        )
-        self._connection = Connection(
-            settings,
-            client_id=f"edge-{name}",
-            on_message=self._received,
-            subscriptions={
-                **dict.fromkeys(self._topics.requests, 1),
-                self._topics.replies: 1,
-                ANY_WORKER_STATUS: 0,
-                **{topic: qos for each in companions for topic, qos in each.subscriptions.items()},
-            },
-            will=self._status("offline"),
-            on_ready=self._ready,
-            on_lost=self._lost,
-            session_expiry_s=options.session_expiry_s,
-        )
-        self._escalations = Escalations(
+        self.tally = Tally()
+        self.line = Line(options.queue_limit, options.queue_bytes)
+        self._under_way = UnderWay()
+        self._inference = Jobs("inference")
+        self._watch = Watch(self._under_way)
+        self.escalations = Escalations(
             outbox,
-            topics=self._topics,
+            topics=self.topics,
             handler=handler,
             inference=self._inference,
             options=options.escalations,
             gate=gate,
             now=now,
         )
-        self._direct = DirectEscalations(self._topics, options.escalations.presence_wait_s)
+        self._direct = DirectEscalations(self.topics, options.escalations.presence_wait_s)
+        self._health = HealthReports(self.topics, self.line, self.tally, self.escalations, budgets)
+        self._companions: tuple[Companion, ...] = (
+            Workers(self.topics, self.escalations, self._direct),
+            self.escalations.parts,
+            self._health,
+            Control(
+                self.topics, self._commands(steering), steering.policies, self._health.tell_soon
+            ),
+            *companions,
+        )
+        self._connection = Connection(
+            settings,
+            client_id=f"edge-{name}",
+            on_message=self._received,
+            subscriptions={
+                **dict.fromkeys(self.topics.requests, 1),
+                **{
+                    topic: qos
+                    for each in self._companions
+                    for topic, qos in each.subscriptions.items()
+                },
+            },
+            will=status_message(self.topics, "offline"),
+            on_ready=self._ready,
+            on_lost=self._lost,
+            session_expiry_s=options.session_expiry_s,
+        )
+        self._sender: Sender = self._connection
+        if observe is not None:
+            self._sender = Observed(self._connection, observe)
+        self._delivery = Delivery(
+            self._sender, self.escalations.journal, self._under_way, self.tally,
+            self._watch.later, now,
+        )  # fmt: skip
+        self._outcomes = Outcomes(
+            self.topics, self._sender, self._delivery, self.escalations.journal,
+            commands_topic=wanted if wanted is None else self.topics.commands(wanted), now=now,
+        )  # fmt: skip
+        answering = Answering(
+            handler, self.line, self._under_way, self._delivery, self._outcomes, self.escalations,
+            self.tally, self._sender,
+        )  # fmt: skip
+        self._intake = Intake(
+            RequestReader(self.topics, handler.tasks, now=now, prefixes=options.response_prefixes),
+            self.line, self._under_way, self._watch, self._inference, answering, self._delivery,
+            self.tally, self._sender, admit, self._outcomes.dropped,
+        )  # fmt: skip
+        self._cancelling = Cancelling(self._under_way, self.escalations, self._outcomes.cancel)
 
     def start(self, timeout_s: float | None = None) -> None:
         """Go online; without a timeout keep trying in the background.
@@ -132,10 +155,12 @@ class Node:
             UnavailableError: the broker cannot be used within the timeout.
         """
         self._inference.start()
-        self._escalations.start(self._connection)
+        self._watch.start(self._outcomes.accept, self._outcomes.expire)
+        self.escalations.start(self._sender)
         for companion in self._companions:
             companion.start(self._connection)
         try:
+            self._resume()
             self._connection.start(timeout_s)
         except UnavailableError:
             self.stop()
@@ -144,13 +169,28 @@ class Node:
     def stop(self) -> None:
         """Finish the request at hand, say goodbye, and close the outbox.
 
-        Requests that wait stay with the broker until the node is back.
+        Requests that wait stay with the broker or in the journal until the node is back.
         """
         self._inference.stop(_STOP_TIMEOUT_S)
+        self._watch.stop()
         for companion in self._companions:
             companion.stop()
-        self._connection.stop(self._status("offline"))
-        self._escalations.stop()
+        self._connection.stop(status_message(self.topics, "offline"))
+        self.escalations.stop()
+
+    @property
+    def health(self) -> HealthReports:
+        """How the node is doing."""
+        return self._health
+
+    @property
+    def queue(self) -> Owner:
+        """The queries that wait, as the owner of the device sees them."""
+        return self.escalations.owner
+
+    def why_stuck(self) -> str | None:
+        """Return why the node gets nowhere with its requests, None if it does."""
+        return self._inference.why_stuck()
 
     def ask_workers(
         self,
@@ -174,156 +214,82 @@ class Node:
         Raises:
             UnavailableError: the outbox could not be changed.
         """
-        count = self._escalations.forget(client, session)
+        count = self.escalations.forget(client, session)
         # an answer that was being finished meanwhile is remembered before this returns
         finished = threading.Event()
         if self._inference.submit(finished.set, urgent=True):
             finished.wait(_STOP_TIMEOUT_S)
         return count
 
-    def _describe(self) -> bytes:
-        return msgspec.json.encode(
-            {
-                "v": PROTOCOL_VERSION,
-                "version": edge_runtime.__version__,
-                "tasks": self._handler.tasks,
-                "limits": {"text_bytes": MAX_TEXT_BYTES, "payload_bytes": MAX_PAYLOAD_BYTES},
-                **self._handler.info(),
-            }
-        )
+    def refresh_info(self) -> None:
+        """Publish anew what the node says about itself."""
+        self._info = self._describe()
+        if self._connection.is_ready:
+            self._connection.publish(self._info)
 
-    def _status(self, status: str) -> Message:
-        return Message(topic=self._topics.status, payload=status.encode(), retain=True)
+    def _describe(self) -> Message:
+        info = {"version": edge_runtime.__version__, **self._handler.info()}
+        return info_message(self.topics, self._handler.tasks, info)
+
+    def _commands(self, steering: Steering) -> dict[str, Command]:
+        def reload(_payload: bytes) -> None:
+            steering.reload()
+            self.refresh_info()
+
+        return {
+            "pause": lambda payload: self.escalations.pause(read_pause(payload)),
+            "flush": lambda _payload: self.escalations.flush(),
+            "reload": reload,
+            "update": steering.update,
+        }
+
+    def _resume(self) -> None:
+        """Go on with what an earlier process has accepted and not answered."""
+        try:
+            left = self.escalations.journal.unanswered()
+        except EdgeError as exc:
+            log_failure(_log, "accepted requests cannot be read", exc)
+            return
+        for incoming in left:
+            self._intake.resume(incoming, self._now() - incoming.arrived)
+        if left:
+            _log.info("going on with %d requests of an earlier start", len(left))
 
     # network thread: look, hand over, return
 
     def _ready(self) -> None:
-        self._connection.publish(
-            Message(topic=self._topics.info, payload=self._info, retain=True, content_type=JSON)
-        )
-        self._connection.publish(self._status("online"))
-        self._escalations.connected()
-        self._direct.connected()
+        self._connection.publish(self._info)
+        self._connection.publish(status_message(self.topics, "online"))
         for companion in self._companions:
             companion.connected()
-        _log.info("ready: node %s at %s", self._topics.node, self._address)
+        _log.info("ready: node %s at %s", self.topics.node, self._address)
 
     def _lost(self) -> None:
-        self._escalations.lost()
-        self._direct.lost()
         for companion in self._companions:
             companion.lost()
 
     def _received(self, message: Message) -> None:
-        worker = worker_of(message.topic)
-        if worker is not None:
-            online = is_online(message.payload)
-            self._escalations.worker(worker, online=online)
-            self._direct.worker(worker, online=online)
-            self._connection.acknowledge(message)
-        elif message.topic == self._topics.replies:
-            self._replied(message)
-        elif not any(companion.received(message) for companion in self._companions):
+        if message.topic.startswith(self._request_prefix):
             self._requested(message)
-
-    def _replied(self, message: Message) -> None:
-        try:
-            reply = decode(message.payload, Reply)
-            if message.correlation not in {None, bytes.fromhex(reply.id)}:
-                raise BadRequestError("the id is not the correlation")
-        except (EdgeError, ValueError) as exc:
-            _log.warning("a reply on %s is not valid: %s", message.topic, exc)
+        elif not any(companion.received(message) for companion in self._companions):
             self._connection.acknowledge(message)
-            return
-        if self._direct.replied(reply):
-            self._connection.acknowledge(message)
-        else:
-            self._escalations.replied(reply, message)
 
     def _requested(self, message: Message) -> None:
-        incoming = self._reader.read(message)
-        if incoming is None:
-            self._connection.acknowledge(message)
-        elif isinstance(incoming, Refused):
-            self._respond(incoming.answer, incoming.route, message)
-        elif not self._take(incoming):
-            request = incoming.request
-            busy = error_answer(request.id, request.task, UnavailableError("the node is busy"))
-            self._respond(_retry_later(busy), incoming.route, message)
-
-    def _take(self, incoming: Incoming) -> bool:
-        """Queue a request; False when too many wait already."""
-        self._waiting.append(incoming)
-        if self._inference.submit(lambda: self._answer(incoming)):
-            return True
-        self._waiting.pop()
-        return False
-
-    # inference thread
-
-    def _expect_more(self) -> None:
-        """Tell the handler what waits, when all that it was told of has been answered."""
-        if self._expected == 0:
-            batch = list(itertools.islice(self._waiting, _TOGETHER))
-            self._expected = len(batch)
-            if len(batch) > 1:
-                self._handler.expect([each.request for each in batch])
-        self._expected -= 1
-        self._waiting.popleft()
-
-    def _answer(self, incoming: Incoming) -> None:
-        self._expect_more()
-        request = incoming.request
-        waited_s = max(0.0, self._now() - incoming.arrived)
-        deadline_ms = request.policy.deadline_ms
-        try:
-            if deadline_ms is not None and waited_s * 1000 >= deadline_ms:
-                raise ExpiredError(f"no answer within {deadline_ms} ms; the node was busy")  # noqa: TRY301
-            outcome = self._handler.begin(request)
-        except EdgeError as exc:
-            outcome = error_answer(request.id, request.task, exc)
-        except Exception as exc:  # noqa: BLE001 - whoever asked gets an answer, whatever happens
-            log_failure(_log, f"request {request.id} failed", exc)
-            internal = EdgeError("the node could not answer; see its log")
-            outcome = error_answer(request.id, request.task, internal)
-        self._tell(self._handler.facts())
-        if isinstance(outcome, Pending):
-            self._escalations.add(incoming, outcome)
-            return
-        timing = msgspec.structs.replace(outcome.ms, queue=round(waited_s * 1000, 3))
-        answer = msgspec.structs.replace(outcome, ms=timing)
-        self._respond(answer, incoming.route, incoming.message)
-        if self._commands_topic is not None and self._connection.is_ready:  # later is too late
-            command = command_message(answer, incoming, self._commands_topic, self._now())
-            if command is not None:
-                self._connection.publish(command)
-
-    def _tell(self, facts: list[tuple[str, dict[str, Any]]]) -> None:
-        """Publish facts as events; one that nobody is connected for is only logged."""
-        for kind, content in facts:
-            _log.warning("%s: %s", kind, content)
-            if self._connection.is_ready:
-                payload = msgspec.json.encode({"v": PROTOCOL_VERSION, "type": kind, **content})
-                topic = self._topics.event(kind)
-                self._connection.publish(Message(topic=topic, payload=payload, content_type=JSON))
-
-    # either thread
-
-    def _respond(self, answer: Answer, route: Route, message: Message) -> None:
-        """Publish an answer; acknowledge the request once the broker has taken it."""
-
-        def taken(_code: int) -> None:
-            self._connection.acknowledge(message)
-
-        try:
-            self._connection.publish(response(answer, route, self._now()), taken)
-        except TooLargeError as exc:
-            small = error_answer(answer.id, answer.task, exc)
-            self._connection.publish(response(small, route, self._now()), taken)
+        with contextlib.suppress(BadRequestError):  # a client's name that is not valid
+            client = self.topics.cancel(message.topic)
+            if client is not None:
+                if not message.retain:
+                    self._cancelling.cancel(client, message)
+                self._connection.acknowledge(message)
+                return
+        self._intake.received(message)
 
 
-def _retry_later(answer: Answer) -> Answer:
-    if answer.error is None:
-        return answer
-    error = msgspec.structs.replace(answer.error, retry_after_s=_RETRY_AFTER_S)
-    return msgspec.structs.replace(answer, error=error)
+def _steady_clock() -> Callable[[], float]:
+    """Return the time since the epoch as it is known now; a clock that is set later changes it not.
+
+    A board without a clock of its own is told the time once its network is up, perhaps while
+    requests wait.
+    """
+    origin = time.time() - time.monotonic()
+    return lambda: origin + time.monotonic()

@@ -12,13 +12,14 @@ from edge_runtime.bridge.queue.options import EscalationOptions
 class NodeOptions:
     """How a node works.
 
-    ``queue_limit`` counts requests that wait for the model; those past it are told to come back.
-    mosquitto 2.0.11 sends far more than the Receive Maximum in a burst, so this is the only bound.
+    ``queue_limit`` counts requests that wait for the model, ``queue_bytes`` is their size; those
+    past it are told to come back.
     ``commands_topic`` is where home commands are published that the device is sure of; ``{node}``
     in it is filled in. None: nowhere.
     """
 
     queue_limit: int = 1000
+    queue_bytes: int = 16 * 1024 * 1024
     session_expiry_s: int = 86_400
     response_prefixes: tuple[str, ...] = RESPONSE_PREFIXES
     commands_topic: str | None = None

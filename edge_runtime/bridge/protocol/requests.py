@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
 from edge_runtime.bridge.protocol.message import Message
-from edge_runtime.bridge.protocol.route import JSON, Route
+from edge_runtime.bridge.protocol.route import DEFAULT_EXPIRY_S, JSON, TRACE, Route
 from edge_runtime.bridge.protocol.topics import ANONYMOUS, RESPONSE_PREFIXES, NodeTopics
 from edge_runtime.errors import BadRequestError, EdgeError, TooLargeError
 from edge_runtime.messages import (
@@ -26,21 +27,32 @@ from edge_runtime.messages import (
 _TEXT = "text/plain"
 _LONGEST_ID = 256
 _LONGEST_SHOWN = 64
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 @dataclass(frozen=True)
 class Incoming:
-    """A request that can be worked on; ``arrived`` is in seconds since the epoch."""
+    """A request that can be worked on; ``arrived`` is in seconds since the epoch.
+
+    ``digest`` is of what was asked, so that an id that is used again for something else is not
+    taken for a repeat.
+    """
 
     message: Message
     route: Route
     request: Request
     arrived: float
+    digest: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        asked = f"{self.request.task}\0{self.request.text}".encode()
+        object.__setattr__(self, "digest", hashlib.sha256(asked).digest()[:16])
 
     @property
-    def digest(self) -> bytes:
-        """What was asked, so that an id that is used again for something else is not a repeat."""
-        return hashlib.sha256(f"{self.request.task}\0{self.request.text}".encode()).digest()[:16]
+    def time_s(self) -> float:
+        """How long after its arrival an answer is still wanted."""
+        deadline_ms = self.request.policy.deadline_ms
+        return DEFAULT_EXPIRY_S if deadline_ms is None else deadline_ms / 1000
 
 
 @dataclass(frozen=True)
@@ -99,6 +111,7 @@ class RequestReader:
             request_id=envelope.id or (message.correlation or secrets.token_bytes(8)).hex(),
             correlation=message.correlation,
             expires=None if message.expiry_s is None else now + message.expiry_s,
+            traceparent=_traceparent(message, envelope),
         )
         try:
             if problem is not None:
@@ -142,6 +155,7 @@ class _Envelope(msgspec.Struct):
 
     id: str = ""
     reply_to: str | None = None
+    traceparent: str | None = None
 
 
 def _read_envelope(payload: bytes) -> _Envelope:
@@ -149,7 +163,11 @@ def _read_envelope(payload: bytes) -> _Envelope:
         fields = msgspec.json.decode(payload, type=dict[str, msgspec.Raw])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _Envelope()
-    return _Envelope(id=_string(fields.get("id")) or "", reply_to=_string(fields.get("reply_to")))
+    return _Envelope(
+        id=_string(fields.get("id")) or "",
+        reply_to=_string(fields.get("reply_to")),
+        traceparent=_string(fields.get(TRACE)),
+    )
 
 
 def _string(value: msgspec.Raw | None) -> str | None:
@@ -157,6 +175,12 @@ def _string(value: msgspec.Raw | None) -> str | None:
         return None if value is None else msgspec.json.decode(value, type=str)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
+
+
+def _traceparent(message: Message, envelope: _Envelope) -> str | None:
+    """Return what names the trace (W3C); one that is not valid is none, as the standard wants."""
+    found = dict(message.properties).get(TRACE) if message.properties else envelope.traceparent
+    return found if found is not None and _TRACEPARENT.fullmatch(found) else None
 
 
 def _is_json(message: Message) -> bool:
@@ -180,9 +204,14 @@ def _text(message: Message) -> str:
 
 
 def _within(policy: RequestPolicy, expiry_s: int | None) -> RequestPolicy:
-    """Return the policy with the smaller of its deadline and the message's expiry."""
+    """Return the policy with the smaller of its deadline and the message's expiry.
+
+    Where a request says neither, it is not for ever.
+    """
     if expiry_s is None:
-        return policy
+        if policy.deadline_ms is not None:
+            return policy
+        expiry_s = DEFAULT_EXPIRY_S
     expiry_ms = max(1, expiry_s * 1000)
     return msgspec.structs.replace(
         policy, deadline_ms=min(policy.deadline_ms or expiry_ms, expiry_ms)

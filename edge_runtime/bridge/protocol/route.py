@@ -12,12 +12,14 @@ from edge_runtime.messages import PROTOCOL_VERSION, Answer, Escalation, encode
 
 JSON = "application/json"
 DEFAULT_EXPIRY_S = 3600
+TRACE = "traceparent"  # a user property, or a field in JSON (W3C Trace Context)
 
 
 class Route(msgspec.Struct, frozen=True):
     """Who asked, and how to reach them; kept on disk with an escalation.
 
-    ``expires`` is when the request's MQTT expiry ends, in seconds since the epoch.
+    ``expires`` is when the request's MQTT expiry ends, in seconds since the epoch; ``traceparent``
+    names the trace of whoever asked.
     """
 
     client: str
@@ -26,6 +28,7 @@ class Route(msgspec.Struct, frozen=True):
     correlation: bytes | None = None
     expires: float | None = None
     protocol: int = PROTOCOL_VERSION
+    traceparent: str | None = None
 
     @property
     def key(self) -> bytes:
@@ -38,25 +41,48 @@ def response(answer: Answer, route: Route, now: float) -> Message:
 
     It carries what is left of the request's expiry, at least one second, else the default.
     """
+    return encoded_response(encode(traced(answer, route)), answer.code, answer.source, route, now)
+
+
+def encoded_response(payload: bytes, code: str, source: str, route: Route, now: float) -> Message:
+    """Return the message for an answer that is encoded already."""
     left_s = DEFAULT_EXPIRY_S
     if route.expires is not None:
         left_s = max(1, math.ceil(route.expires - now))
     return Message(
         topic=route.topic,
-        payload=encode(answer),
+        payload=payload,
         correlation=route.correlation,
         expiry_s=left_s,
         content_type=JSON,
         properties=(
-            ("status", answer.code),
-            ("source", answer.source),
+            ("status", code),
+            ("source", source),
             ("protocol", str(route.protocol)),
+            *trace_of(route),
         ),
     )
 
 
-def escalation_message(escalation: Escalation, topics: NodeTopics, expiry_s: int) -> Message:
-    """Return the message that asks a worker in the name of a node."""
+def traced(answer: Answer, route: Route) -> Answer:
+    """Return the answer with the trace of whoever asked: MQTT 3.1.1 has no user properties."""
+    if route.traceparent is None:
+        return answer
+    return msgspec.structs.replace(answer, traceparent=route.traceparent)
+
+
+def trace_of(route: Route) -> tuple[tuple[str, str], ...]:
+    """Return the user property that passes the trace on, if there is one."""
+    return () if route.traceparent is None else ((TRACE, route.traceparent),)
+
+
+def escalation_message(
+    escalation: Escalation,
+    topics: NodeTopics,
+    expiry_s: int,
+    trace: tuple[tuple[str, str], ...] = (),
+) -> Message:
+    """Return the message that asks a worker in the name of a node; ``trace`` is of ``trace_of``."""
     return Message(
         topic=topics.escalations,
         payload=encode(escalation),
@@ -64,4 +90,5 @@ def escalation_message(escalation: Escalation, topics: NodeTopics, expiry_s: int
         correlation=bytes.fromhex(escalation.id),
         expiry_s=expiry_s,
         content_type=JSON,
+        properties=trace,
     )

@@ -11,11 +11,13 @@ ROOT = "edge/v1"
 WORKERS = "edge/workers"
 ANY_WORKER_STATUS = f"{WORKERS}/+/status"
 ANY_ESCALATION = f"{ROOT}/+/esc/req"
+ANY_ESCALATION_CANCEL = f"{ROOT}/+/esc/cancel"
 WORKER_GROUP = "workers"
+CLIENTS = "edge/clients"
 ANONYMOUS = "anon"
 
 # where a client may ask to be answered; `{node}` and `{client}` are filled in
-RESPONSE_PREFIXES = (ROOT + "/{node}/res/{client}", "edge/clients/{client}")
+RESPONSE_PREFIXES = (ROOT + "/{node}/res/{client}", CLIENTS + "/{client}")
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 # control characters, and what MQTT forbids or advises against in a topic
@@ -60,6 +62,39 @@ class NodeTopics:
     def replies(self) -> str:
         """Where a worker answers the node."""
         return self._under("esc/res")
+
+    @property
+    def reply_parts(self) -> str:
+        """Where a worker sends its answer in pieces."""
+        return self._under("esc/part")
+
+    @property
+    def escalation_cancels(self) -> str:
+        """Where the node tells the workers that an escalation is not wanted any more."""
+        return self._under("esc/cancel")
+
+    @property
+    def health(self) -> str:
+        """How the node is doing, every 30 s."""
+        return self._under("health")
+
+    @property
+    def policy_state(self) -> str:
+        """Retained policy in force."""
+        return self._under("policy/state")
+
+    @property
+    def policy_set(self) -> str:
+        """Where the owner sends a policy or a part of one."""
+        return self._under("policy/set")
+
+    def command(self, name: str) -> str:
+        """Where the owner tells the node to do something: pause, flush, reload, update."""
+        return self._under(f"cmd/{name}")
+
+    def request_of(self, task: str, client: str) -> str:
+        """Where a client asks for a task."""
+        return self._under(f"req/{task}/{client}")
 
     def response(self, client: str) -> str:
         """Where a client is answered that named no (acceptable) topic."""
@@ -107,6 +142,17 @@ class NodeTopics:
                 f"the client in the topic is {client!r}; use 1 to 64 of A-Z a-z 0-9 _ -"
             )
         return task, client
+
+    def cancel(self, topic: str) -> str | None:
+        """Return the client that cancels something on this topic; None for any other topic.
+
+        Raises:
+            BadRequestError: the client's name is not ``[A-Za-z0-9_-]{1,64}``.
+        """
+        if not topic.startswith(self._under("req/cancel")):
+            return None
+        task, client = self.request(topic) or ("", "")
+        return client if task == "cancel" else None
 
     def response_to(self, wanted: str, client: str, prefixes: tuple[str, ...]) -> str:
         """Return the wanted response topic if this client may have it.
@@ -162,6 +208,11 @@ def worker_of(topic: str) -> str | None:
 def node_of_escalation(topic: str) -> str | None:
     """Return the node that escalates on this topic."""
     return _between(topic, f"{ROOT}/", "/esc/req")
+
+
+def node_of_cancel(topic: str) -> str | None:
+    """Return the node that withdraws an escalation on this topic."""
+    return _between(topic, f"{ROOT}/", "/esc/cancel")
 
 
 def _between(topic: str, start: str, end: str) -> str | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 if TYPE_CHECKING:
     from edge_runtime.assistant.asking import Escalate
     from edge_runtime.assistant.pipeline import Assistant
+    from edge_runtime.bridge.queue.owner import Owner
 
 
 class DeclinedError(Exception):
@@ -25,6 +26,10 @@ class Host(Protocol):
 
     def escalation_route(self, is_cancelled: Callable[[], bool]) -> Escalate:
         """Return how the node asks a large model."""
+
+    @property
+    def queue(self) -> Owner:
+        """The queries that wait, as the owner of the device sees them."""
 
     def forget(self, client: str | None, session: str | None) -> dict[str, int]:
         """Delete what is kept of a client or its session, of all where None is named."""

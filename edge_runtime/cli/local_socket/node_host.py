@@ -14,6 +14,7 @@ import msgspec
 
 from edge_runtime.assistant.pipeline import Assistant
 from edge_runtime.bridge.node.node import Node
+from edge_runtime.bridge.queue.owner import Owner
 from edge_runtime.cli.escalate import direct_route
 from edge_runtime.cli.local_socket.forwarded import Forwarded, RunArguments
 from edge_runtime.cli.local_socket.open_bundles import OpenBundles
@@ -45,6 +46,11 @@ class NodeHost:
         """Return how the node asks a large model: the configured one, else its workers."""
         straight = direct_route(msgspec.structs.replace(self._settings, broker=None))
         return straight or partial(self._node.ask_workers, is_cancelled=is_cancelled)
+
+    @property
+    def queue(self) -> Owner:
+        """The queries that wait, as the owner of the device sees them."""
+        return self._node.queue
 
     def forget(self, client: str | None, session: str | None) -> dict[str, int]:
         """Delete what memory and outbox hold; return how much it was. Raises UnavailableError."""

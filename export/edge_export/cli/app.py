@@ -9,6 +9,7 @@ from edge_export.cli.convert import convert
 from edge_export.cli.diff import diff
 from edge_export.cli.evaluate import evaluate
 from edge_export.cli.inspect import inspect
+from edge_export.cli.publish import publish
 from edge_export.cli.sign import sign, verify
 from edge_export.cli.train import train
 from edge_runtime.cli.run import make_app, run_app
@@ -17,7 +18,7 @@ app = make_app(
     "edge-export",
     "Hugging Face models in, verified int8 bundles for a named device out.",
 )
-for verb in (convert, train, evaluate, calibrate, inspect, diff, sign, verify):
+for verb in (convert, train, evaluate, calibrate, inspect, diff, sign, verify, publish):
     app.command()(verb)
 
 

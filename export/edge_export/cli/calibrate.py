@@ -32,6 +32,10 @@ def calibrate(
     """Fit temperature, confidence and threshold on the bundle's own graph; write the manifest.
 
     Of a bundle that makes text it calibrates answers: rows have a question and its answer.
+
+    Half of them fit a probe of hidden states and the margins of tokens, the rest test a threshold.
+
+    It holds for the likeliest tokens after single questions like these, never for sampled ones.
     """
     with needs_extra():
         from edge_export.calibrate import calibrate as run
@@ -59,5 +63,14 @@ def calibrate(
               f"are that sure, {found.errors} of these are wrong: at most {bound:.2%} "
               "(Clopper-Pearson)")  # fmt: skip
     auroc = "-" if found.auroc is None else f"{found.auroc:.3f}"
+    if name == WRITTEN:
+        if found.auroc_interval:
+            low, high = found.auroc_interval
+            auroc += f" ({low:.3f} to {high:.3f})"
+        margins = "-" if found.margins_auroc is None else f"{found.margins_auroc:.3f}"
+        print(f"  AUROC {auroc}, by margins and length alone {margins}; calibration error "
+              f"{found.calibration_error or 0.0:.3f}")  # fmt: skip
+        print(f"  basis: {found.basis}")
+        return
     temperature = "-" if found.temperature is None else f"{found.temperature:.2f}"
     print(f"  AUROC {auroc}, temperature {temperature}")

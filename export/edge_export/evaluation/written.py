@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from tqdm import tqdm
 
 from edge_export.train.rows import Row, read_rows
@@ -21,18 +22,37 @@ from edge_runtime.tasks.generation import TextGenerator
 from edge_runtime.tasks.generation_options import GenerationOptions
 from edge_runtime.tasks.text_output import Generation, whole
 
-_GREEDY = GenerationOptions(max_tokens=64, temperature=0.0)
+MAX_TOKENS = 64  # of an answer
+_GREEDY = GenerationOptions(max_tokens=MAX_TOKENS, temperature=0.0)
 
 Words = tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Written:
-    """Tokens of prompts, what was written, and which of it ``[questions]`` is right."""
+    """Tokens of prompts, what was written, and which of it ``[questions]`` is right.
+
+    ``states [questions, hidden]`` are those after the prompts, None if the graph gives none.
+    """
 
     prompts: list[list[int]]
     answers: list[Generation]
     right: Booleans
+    states: npt.NDArray[np.float32] | None = None
+
+    @property
+    def count(self) -> int:
+        """How many questions were answered."""
+        return len(self.right)
+
+    def part(self, chosen: npt.NDArray[np.int_]) -> Written:
+        """Return some of the answers, by their indices."""
+        return Written(
+            [self.prompts[index] for index in chosen],
+            [self.answers[index] for index in chosen],
+            self.right[chosen],
+            None if self.states is None else self.states[chosen],
+        )
 
     @property
     def features(self) -> dict[str, Floats]:
@@ -76,7 +96,7 @@ def answer_questions(
     uses = Counter(words for each in right_words for words in set(each))
     labels = {words for words, count in uses.items() if count > 1}
     chat = Chat(generator) if has_template(generator.bundle.path) else None
-    prompts, answers, right = [], [], []
+    prompts, answers, right, states = [], [], [], []
     for question, words in zip(
         tqdm(questions, desc="answer", unit="question"), right_words, strict=True
     ):
@@ -87,7 +107,10 @@ def answer_questions(
         prompts.append(ids)
         answers.append(whole(generator.stream(ids, _GREEDY, answers=chat is not None)))
         right.append(_is_right(_words(answers[-1].text), words, labels))
-    return Written(prompts, answers, np.array(right, dtype=bool))
+        if (state := generator.state(ids)) is not None:
+            states.append(state)
+    found = np.stack(states) if states else None
+    return Written(prompts, answers, np.array(right, dtype=bool), found)
 
 
 def _answers(row: Row, column: str | None) -> list[str]:

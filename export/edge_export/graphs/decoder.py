@@ -20,6 +20,7 @@ from onnx import TensorProto
 from edge_export.graphs.builder import CONTRIB, GraphBuilder
 from edge_export.graphs.decoder_shape import DecoderShape, Norm, Rope
 from edge_export.graphs.rotate import ROTATION, UNSCALE
+from edge_runtime.inference.decoder import STATES
 
 Floats = npt.NDArray[np.float32]
 Weights = Mapping[str, Floats]
@@ -32,9 +33,11 @@ def build_decoder(shape: DecoderShape, weights: Weights, max_length: int) -> onn
 
     In: ``input_ids [batch, tokens]`` and ``attention_mask [batch, total]`` int64,
     ``num_logits_to_keep`` int64 scalar (0 for all), ``past_key_values.N.key`` and ``.value``
-    ``[batch, kv_heads, past, head_dim]`` fp32. Out: ``logits [batch, kept, vocabulary]`` and
-    ``present.N.key`` and ``.value``, for which the past may be bound when it is ``max_length``
-    long. ``weights`` have the names that ``decoder_weights`` gives them.
+    ``[batch, kv_heads, past, head_dim]`` fp32. Out: ``logits [batch, kept, vocabulary]``, the
+    ``last_hidden_state [batch, kept, hidden]`` that the head reads (in this graph's own basis:
+    rotated, and scaled where quantization moves scales into its norm), and ``present.N.key`` and
+    ``.value``, for which the past may be bound when it is ``max_length`` long. ``weights`` have the
+    names that ``decoder_weights`` gives them.
     """
     return _Decoder(shape, weights, max_length).model()
 
@@ -69,6 +72,7 @@ class _Decoder:
             stream = self._layer(index, stream, lengths)
         hidden = self._last_norm(stream, keep)
         self._head(hidden)
+        graph.publish(hidden, STATES, ["batch", "kept", shape.hidden])
         for index in range(len(shape.layers)):
             for part in ("key", "value"):
                 graph.output(f"present.{index}.{part}", self._cache_shape("present"))

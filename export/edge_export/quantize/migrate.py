@@ -12,6 +12,8 @@ import onnx
 from edge_export.graphs.index import GraphIndex
 from edge_export.quantize.linears import Linear
 from edge_export.quantize.ranges import Range
+from edge_runtime.inference.decoder import STATES
+from edge_runtime.inference.kv_cache import PRESENT
 
 Floats = npt.NDArray[np.float32]
 
@@ -69,7 +71,7 @@ def find_migrations(
             continue
         nodes = {name for linear in readers for name in linear.nodes}
         others = [user.name for user in index.users[value] if user.name not in nodes]
-        if others or value in index.outputs or any(linear.tied for linear in readers):
+        if others or _is_promised(index, value) or any(linear.tied for linear in readers):
             continue
         kernels = [_kernel(index, linear) for linear in readers]
         weight = np.max([np.abs(kernel).max(axis=1) for kernel in kernels], axis=0)
@@ -136,6 +138,12 @@ def _best_range(
         error = float(((past**2).mean(axis=0) + step**2 / 12) @ weight)
         best = min(best, (float(np.sqrt(error / signal)), share * low, share * high))
     return best
+
+
+def _is_promised(index: GraphIndex, value: str) -> bool:
+    """Whether others rely on a value as it is; a decoder's states are in a basis of its own."""
+    is_decoder = any(name.startswith(PRESENT) for name in index.outputs)
+    return value in index.outputs and not (is_decoder and value == STATES)
 
 
 def _kernel(index: GraphIndex, linear: Linear) -> Floats:

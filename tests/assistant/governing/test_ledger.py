@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -32,6 +34,11 @@ class Board:
 def charge_often(ledger: Ledger, times: int, budget: Budget = THREE, client: str = "app") -> int:
     """Return how many of so many requests were let through."""
     return sum(not isinstance(ledger.charge(budget, client), Refusal) for _ in range(times))
+
+
+def clients_in(path: Path) -> list[tuple[str]]:
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        return db.execute("SELECT client FROM spent").fetchall()
 
 
 @pytest.mark.parametrize("is_kept", [True, False])
@@ -159,10 +166,39 @@ def test_what_is_over_is_forgotten(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "budget.db", board)
     for number in range(20):
         ledger.charge(budget, f"client-{number}")
-    assert b"client-7" in (tmp_path / "budget.db").read_bytes()
+    path = tmp_path / "budget.db"
+    assert ("client-7",) in clients_in(path)
     board.seconds += DAY_S
     ledger.charge(budget, "another")
-    import sqlite3
+    assert clients_in(path) == [("another",)]
 
-    rows = sqlite3.connect(tmp_path / "budget.db").execute("SELECT client FROM spent").fetchall()
-    assert rows == [("another",)]
+
+def test_it_is_open_once_and_follows_a_file_that_is_moved_away(tmp_path: Path) -> None:
+    path = tmp_path / "budget.db"
+    ledger = Ledger(path)
+    assert charge_often(ledger, 5) == 3
+    path.rename(tmp_path / "away.db")
+    assert charge_often(ledger, 5) == 3
+    assert charge_often(Ledger(path), 1) == 0
+
+
+def test_a_process_that_is_killed_forgets_nothing_and_one_that_ends_leaves_one_file(
+    tmp_path: Path,
+) -> None:
+    code = (
+        "import os, sys; from pathlib import Path;"
+        "from edge_runtime.assistant.governing.ledger import Ledger;"
+        "from edge_runtime.routing.budget import Budget, Limits;"
+        "ledger = Ledger(Path(sys.argv[1])); budget = Budget(day=Limits(requests=9));"
+        "ledger.charge(budget, 'app'); ledger.spend(budget, 'app', tokens=5, cost_usd=0.5);"
+        "[os.kill(os.getpid(), 9) for _ in sys.argv[2:]]"
+    )
+    path = tmp_path / "budget.db"
+    for often, last in enumerate((["kill"], []), start=1):
+        subprocess.run([sys.executable, "-c", code, str(path), *last], check=False)
+        for each in tmp_path.iterdir():
+            assert stat.S_IMODE(each.stat().st_mode) == 0o600
+        if not last:
+            assert [each.name for each in tmp_path.iterdir()] == ["budget.db"]
+        [account] = Ledger(path).accounts(Budget(day=Limits(requests=9)), "app")
+        assert (account.spent.requests, account.spent.tokens) == (often, 5 * often)

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from edge_runtime.bridge.cloud.llm import Llm, Price, make_llm
+from edge_runtime.bridge.cloud.llm import Llm, make_llm
 from edge_runtime.bridge.cloud.prompt import build_messages
+from edge_runtime.bridge.cloud.written import Price
 from edge_runtime.errors import ConfigError
 from edge_runtime.messages import Candidate, Context, Entity, Escalation, Reply
 from tests.endpoint import Endpoint

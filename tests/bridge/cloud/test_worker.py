@@ -1,56 +1,26 @@
 from __future__ import annotations
 
-import json
 import secrets
 import threading
 from collections.abc import Callable, Iterator
 
-import msgspec
 import pytest
 
 from benchmarks.broker import Broker, broker
 from edge_runtime.bridge.cloud.llm import make_llm
 from edge_runtime.bridge.cloud.remote import ask_workers
+from edge_runtime.bridge.cloud.worker import Worker
 from edge_runtime.bridge.protocol.message import Message
 from edge_runtime.errors import ConfigError, ExpiredError, UnavailableError
 from edge_runtime.messages import ErrorInfo, Escalation, Reply, encode
-from tests.bridge.harness import DEADLINE_S, App, Scripted, running_worker, settings, until
+from tests.bridge.cloud.node_stand_in import NodeStandIn, escalation
+from tests.bridge.harness import DEADLINE_S, Scripted, running_worker, settings, until
 
 
 @pytest.fixture
 def own_broker() -> Iterator[Broker]:
     with broker() as running:
         yield running
-
-
-def escalation(text: str = "why?") -> Escalation:
-    return Escalation(id=secrets.token_hex(16), text=text)
-
-
-class NodeStandIn(App):
-    """Sees what a node sees of the workers."""
-
-    def __init__(self, at: Broker) -> None:
-        super().__init__(at, "n", topics=("edge/v1/n/esc/res", "edge/workers/+/status"))
-
-    def escalate(self, payload: bytes, correlation: bytes | None = None) -> None:
-        self.connection.publish(
-            Message(topic="edge/v1/n/esc/req", payload=payload, correlation=correlation)
-        )
-
-    def replies(self, number: int = 1) -> list[Reply]:
-        got = self.wait(lambda m: m.topic.endswith("/esc/res"), number)
-        return [msgspec.json.decode(message.payload, type=Reply) for message in got]
-
-    def status(self, status: str) -> dict[str, object]:
-        def fits(message: Message) -> bool:
-            return (
-                message.topic.startswith("edge/workers/")
-                and json.loads(message.payload)["status"] == status
-            )
-
-        fields: dict[str, object] = json.loads(self.wait(fits)[-1].payload)
-        return fields
 
 
 def test_a_worker_answers_says_that_it_is_there_and_says_goodbye(own_broker: Broker) -> None:
@@ -110,8 +80,6 @@ def test_a_busy_worker_says_so_and_asks_for_a_pause(own_broker: Broker) -> None:
 
 
 def test_a_worker_name_that_is_not_valid_is_refused(own_broker: Broker) -> None:
-    from edge_runtime.bridge.cloud.worker import Worker
-
     with pytest.raises(ConfigError, match="worker name"):
         Worker(settings(own_broker), Scripted(), name="a b")
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_runtime.bridge.mqtt.acks import AwaitedAcks, OrderedAcks
+from edge_runtime.bridge.mqtt.acks import OrderedAcks
 
 
 @given(st.permutations(range(8)))
@@ -37,15 +37,3 @@ def test_after_a_lost_connection_old_tickets_are_void() -> None:
     assert sent == []
     acks.settle(new)
     assert sent == [1]
-
-
-def test_an_acknowledgement_may_come_before_it_is_awaited() -> None:
-    codes: list[int] = []
-    awaited = AwaitedAcks()
-    awaited.taken(7, 16)
-    awaited.await_(7, codes.append)
-    awaited.await_(8, codes.append)
-    awaited.taken(8, 0)
-    awaited.await_(9, None)
-    awaited.taken(9, 0)
-    assert codes == [16, 0]

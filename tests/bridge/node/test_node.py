@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.broker import Broker
+from benchmarks.broker import Broker, broker
 from edge_runtime.bridge.protocol.message import Message
 from tests.bridge.harness import App, Echo, NodeProcess, answer_in, running_node, status_of, until
 
@@ -263,3 +263,15 @@ def test_a_stopped_node_says_so_and_exits_cleanly(
         app.wait(lambda m: m.payload == b"online")
         assert process.terminate() == 0
         app.wait(lambda m: m.payload == b"offline")
+
+
+def test_a_broker_that_has_lost_everything_hears_again_who_is_there(
+    name: str, tmp_path: Path
+) -> None:
+    with broker() as own, running_node(own, name, tmp_path):
+        for _ in range(2):
+            own.restart(kill=True)
+            with App(own, name) as app:
+                app.wait(lambda m: m.topic.endswith("/status") and m.payload == b"online")
+                app.wait(lambda m: m.topic.endswith("/info"))
+                assert app.ask("still there?").status == "ok"

@@ -30,12 +30,6 @@ from tests.bridge.harness import (
 
 
 @pytest.fixture
-def own_broker() -> Iterator[Broker]:
-    with broker() as running:
-        yield running
-
-
-@pytest.fixture
 def app(own_broker: Broker, tmp_path: Path) -> Iterator[App]:
     with running_node(own_broker, "n", tmp_path), App(own_broker, "n") as client:
         yield client
@@ -192,7 +186,7 @@ def test_a_worker_that_only_seems_to_be_there_is_noticed_at_once(
 def test_a_full_disk_is_an_error_and_the_node_goes_on(own_broker: Broker, tmp_path: Path) -> None:
     with running_node(own_broker, "n", tmp_path) as node, App(own_broker, "n") as app:
         app.ask("why first?")
-        database = node._escalations._outbox._db  # noqa: SLF001
+        database = node.escalations._file.db  # noqa: SLF001
         (pages,) = database.execute("PRAGMA page_count").fetchone()
         database.execute(f"PRAGMA max_page_count = {pages}").fetchall()
         answer = app.ask("why " + "x" * 50_000)
@@ -201,7 +195,7 @@ def test_a_full_disk_is_an_error_and_the_node_goes_on(own_broker: Broker, tmp_pa
         assert "disk" in answer.error.message
         assert app.ask("local").status == "ok"
         database.execute("PRAGMA max_page_count = 100000").fetchall()
-        assert app.ask("why again?").status == "queued"
+        until(lambda: app.ask("why again?").status == "queued", "the node to notice")
 
 
 @pytest.mark.parametrize("column", ["pending", "route"])

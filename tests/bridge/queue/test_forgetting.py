@@ -11,10 +11,13 @@ import pytest
 
 from benchmarks.broker import Broker
 from edge_runtime.assistant.pending import Pending
-from edge_runtime.bridge.queue.forgetting import forget_at_rest, rows_to_forget
+from edge_runtime.bridge.queue.accepted import Accepted
+from edge_runtime.bridge.queue.forgetting import forget_at_rest
+from edge_runtime.bridge.queue.kept import Kept
 from edge_runtime.bridge.queue.outbox import Outbox
+from edge_runtime.bridge.queue.record import Record
 from edge_runtime.errors import ConfigError
-from edge_runtime.messages import Answer, Escalation, Reply, encode
+from edge_runtime.messages import Answer, Reply
 from tests.bridge.harness import (
     DEADLINE_S,
     App,
@@ -25,21 +28,7 @@ from tests.bridge.harness import (
     status_of,
     until,
 )
-
-SECRET = "xylophone-7731"
-
-
-def add(outbox: Outbox, name: str, client: str, session: str | None = None) -> int:
-    pending = Pending(
-        escalation=Escalation(id=name, text=f"{SECRET} of {client}"),
-        guess=Answer(id=name, task="ask"),
-        session=session,
-    )
-    row, _ = outbox.enqueue(
-        escalation=name, client=client, correlation=name.encode(), digest=b"d", arrived=0.0,
-        expires=1e12, route=b"{}", pending=encode(pending),
-    )  # fmt: skip
-    return row.id
+from tests.bridge.queue.rows import SECRET, add, incoming, new_row, opened
 
 
 def holds(directory: Path, text: str = SECRET) -> list[str]:
@@ -50,33 +39,49 @@ def holds(directory: Path, text: str = SECRET) -> list[str]:
     ]
 
 
-def test_rows_are_those_of_the_client_and_its_session(tmp_path: Path) -> None:
-    outbox = Outbox(tmp_path / "outbox.db", lambda: 1.0)
-    add(outbox, "a", "app", "s")
-    add(outbox, "b", "app")
-    add(outbox, "c", "other", "s")
-    delivered = add(outbox, "d", "app", "t")
-    outbox.delivered(delivered, 60.0)
+def kept(text: str) -> Kept:
+    return Kept.of(Answer(id="a", task="ask", result={"text": text}))
 
-    def found(client: str | None, session: str | None) -> list[str]:
-        return [row.escalation for row in rows_to_forget(outbox, client, session)]
 
-    assert found("app", None) == ["a", "b", "d"]
-    assert found(None, None) == ["a", "b", "c", "d"]
-    # what is answered does not tell its session any more, and so goes with any
-    assert found("app", "s") == ["a", "d"]
-    outbox.close()
+@pytest.mark.parametrize(
+    ("client", "session", "left"),
+    [
+        ("app", None, ["c"]),
+        (None, None, []),
+        # what is answered does not tell its session any more, and so goes with any
+        ("app", "s", ["b", "c"]),
+    ],
+)
+def test_rows_are_those_of_the_client_and_its_session(
+    tmp_path: Path, client: str | None, session: str | None, left: list[str]
+) -> None:
+    path = tmp_path / "outbox.db"
+    with opened(path) as file:
+        outbox, record = Outbox(file), Record(file)
+        outbox.enqueue(new_row("a", session="s"))
+        outbox.enqueue(new_row("b"))
+        outbox.enqueue(new_row("c", client="other", session="s"))
+        outbox.answer(add(outbox, new_row("d", session="t")), b"answer")
+        record.keep(("app", b"e", b"d"), kept("answer"), 60.0)
+    forget_at_rest(path, client, session)
+    with opened(path) as file:
+        assert [row.correlation.decode() for row in Outbox(file).page()] == left
+        assert Record(file).find(("app", b"e", b"d")) is None
 
 
 def test_at_rest_no_byte_of_it_is_left_and_the_others_stay(tmp_path: Path) -> None:
     path = tmp_path / "outbox.db"
-    outbox = Outbox(path, lambda: 1.0)
-    for number in range(200):
-        add(outbox, f"a{number}", "app")
-        add(outbox, f"b{number}", "other")
-    outbox.close()
+    with opened(path) as file:
+        outbox, record = Outbox(file), Record(file)
+        for number in range(200):
+            outbox.enqueue(new_row(f"a{number}"))
+            outbox.enqueue(new_row(f"b{number}", client="other"))
+            for client in ("app", "other"):
+                key = (client, f"c{number}".encode(), b"d")
+                record.keep(key, kept(f"{SECRET} of {client}"), 60.0)
+        record.accept(("app", b"x", b"d"), Accepted.of(incoming("x", f"{SECRET} of app"), 0.0, 0.0))
     assert holds(tmp_path, f"{SECRET} of app")
-    assert forget_at_rest(path, "app", None) == 200
+    assert forget_at_rest(path, "app", None) == 401
     assert holds(tmp_path, f"{SECRET} of app") == []
     assert holds(tmp_path, f"{SECRET} of other") == ["outbox.db"]
     with sqlite3.connect(path) as db:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-from benchmarks.broker import Broker, broker
+from benchmarks.broker import Broker
 from edge_runtime.assistant.governing.governor import Governor
 from edge_runtime.assistant.governing.ledger import Ledger
 from edge_runtime.assistant.governing.sensors import Sensors
@@ -32,12 +32,6 @@ from tests.bridge.harness import (
     settings,
     until,
 )
-
-
-@pytest.fixture
-def own_broker() -> Iterator[Broker]:
-    with broker() as running:
-        yield running
 
 
 @contextlib.contextmanager
@@ -94,6 +88,31 @@ def test_what_a_worker_charges_is_spent(own_broker: Broker, tmp_path: Path) -> N
     assert [each.max_cost_usd for each in llm.asked] == [1.0, 0.75]
     [account] = Governor(policy, ledger=Ledger(tmp_path / "budget.db")).accounts("app")
     assert (account.spent.cost_usd, account.spent.tokens) == (0.5, 14)
+
+
+def test_a_disk_that_fails_after_the_charge_does_not_charge_again(
+    own_broker: Broker, tmp_path: Path
+) -> None:
+    policy = OwnerPolicy(budget=Budget(day=Limits(requests=9)))
+    governor = Governor(policy, ledger=Ledger(tmp_path / "budget.db"))
+    llm = Scripted()
+    with governed(own_broker, tmp_path, governor) as app:
+        correlation = app.send("why?")
+        assert app.answers(correlation)[0].status == "queued"
+        time.sleep(1.1)  # the next change of the queue writes its clock, last of all
+        with sqlite3.connect(tmp_path / "outbox.db", isolation_level=None) as disk:
+            disk.execute(
+                "CREATE TRIGGER full BEFORE INSERT ON clock BEGIN SELECT RAISE(ABORT, 'full'); END"
+            )
+            with running_worker(own_broker, llm):
+                until(lambda: governor.accounts("app")[0].spent.requests > 0, "the charge")
+                time.sleep(0.1)  # each step is tried once more alone
+                assert llm.asked == []
+                disk.execute("DROP TRIGGER full")
+                assert app.answers(correlation, 2)[1].status == "ok"
+        disk.close()
+    [account] = governor.accounts("app")
+    assert account.spent.requests == 1
 
 
 def test_a_query_waits_behind_a_closed_gate_and_goes_when_it_opens(

@@ -1,0 +1,1 @@
+"""``python -m benchmarks.cluster``: three RabbitMQ nodes, one of which is killed under load."""

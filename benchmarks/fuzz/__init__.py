@@ -1,0 +1,1 @@
+"""A node under messages of every shape, through a real broker."""

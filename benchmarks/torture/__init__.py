@@ -1,0 +1,1 @@
+"""Whether anything is lost, doubled or unbounded when everything around the bridge fails."""

@@ -1,0 +1,1 @@
+"""Images for SD cards, made and written on a workstation without root and without mounting."""

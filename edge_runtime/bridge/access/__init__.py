@@ -1,0 +1,1 @@
+"""Who may do what on the broker: its ACL, passwords and certificates, made from a list of names."""

@@ -1,0 +1,1 @@
+"""The dashboard: a page that shows what nodes and workers say over MQTT, and steers them."""

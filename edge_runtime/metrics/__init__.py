@@ -1,0 +1,1 @@
+"""What a node measures, for Prometheus; without anybody's text or name."""

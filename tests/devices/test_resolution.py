@@ -1,0 +1,65 @@
+"""Whether pip finds wheels for the systems that the documentation names; needs the index."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib.metadata import requires
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+# glibc and Python of each; pip takes wheels for any older glibc too, so that JetPack 6 and 7 (glibc
+# 2.35 and 2.39, Python 3.12) have what JetPack 5 has
+SYSTEMS = {
+    "Debian 12, Raspberry Pi OS bookworm": (36, "3.11"),
+    "Debian 13, Raspberry Pi OS trixie": (41, "3.13"),
+    "JetPack 5, with Python by uv": (31, "3.12"),
+}
+# no wheels of pure Python: what decides whether there is a way at all
+COMPILED = {"msgspec", "numpy", "onnxruntime", "tokenizers"}
+
+
+def platforms(newest: int) -> list[str]:
+    names = [f"manylinux_2_{minor}_aarch64" for minor in range(newest, 16, -1)]
+    return [word for name in [*names, "manylinux2014_aarch64"] for word in ("--platform", name)]
+
+
+def resolve(tmp_path: Path, glibc: int, python: str, *wanted: str) -> dict[str, str]:
+    """Return name -> file of what pip would install; skip where there is no index."""
+    report = tmp_path / "report.json"
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
+         "--retries", "0", "--timeout", "10", "--dry-run", "--no-deps",
+         "--ignore-installed", "--target", str(tmp_path / "none"), "--report", str(report),
+         "--python-version", python, "--only-binary=:all:", *platforms(glibc), *wanted],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    # pip says the same of an index that it cannot reach and of one that lacks everything
+    if done.returncode and "from versions: none" in done.stderr:
+        pytest.skip(f"no package index here: {done.stderr.strip().splitlines()[-1]}")
+    assert done.returncode == 0, done.stderr
+    return {
+        each["metadata"]["name"]: each["download_info"]["url"].rsplit("/", 1)[-1]
+        for each in json.loads(report.read_text())["install"]
+    }
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_everything_compiled_has_a_wheel(tmp_path: Path, system: str) -> None:
+    wanted = [
+        f"{each.name}{each.specifier}"
+        for each in map(Requirement, requires("edge-runtime") or [])
+        if each.marker is None and each.name in COMPILED
+    ]
+    assert len(wanted) == len(COMPILED)
+    found = resolve(tmp_path, *SYSTEMS[system], *wanted)
+    assert set(found) == COMPILED
+    assert all("aarch64" in file for file in found.values()), found
+
+
+def test_jetpacks_5_own_python_gets_pip_and_uv(tmp_path: Path) -> None:
+    found = resolve(tmp_path, 31, "3.8", "pip", "uv")
+    assert set(found) == {"pip", "uv"}

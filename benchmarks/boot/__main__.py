@@ -23,12 +23,12 @@ from typing import Any
 
 from benchmarks.boot import guest as guests
 from benchmarks.boot.app import App
+from benchmarks.boot.brokers import fixed_broker
 from benchmarks.boot.build import NODE, PORT, build_image, build_wheel, unpack_wheel
 from benchmarks.boot.cuts import BOOT_TIMEOUT_S, Cuts, power_cuts, seed_of
 from benchmarks.boot.guest import Guest
 from benchmarks.boot.measure import Footprint, footprint
 from benchmarks.boot.queries import LOCAL, QUERIES, difference, here, is_same
-from benchmarks.broker import Broker
 from benchmarks.harness.report import begin, markdown, publish
 
 _CPUS = ("cortex-a72", "cortex-a76")
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         wanted = here(unpack_wheel(wheel, work / "code"))
         boards = []
-        with _broker(work) as running:
+        with fixed_broker(work, PORT) as running:
             app = App(running.port, NODE)
             try:
                 for cpu in options.cpu:
@@ -125,27 +125,12 @@ def _cut(options: argparse.Namespace, image: Path, work: Path, app: App, url: st
     disk = _copy(image, work / "cuts.img")
     return power_cuts(
         app,
-        lambda: Guest(options.cpu[0], disk),
+        lambda: Guest(_CPUS[0], disk),
         options.cuts,
         lambda: _worker(work / "code", url),
         seed=seed_of(disk),
         give_up_at=time.monotonic() + options.cut_minutes * 60,
     )
-
-
-@contextlib.contextmanager
-def _broker(work: Path) -> Iterator[Broker]:
-    """Run mosquitto on the port that stands in the image."""
-    (work / "broker").mkdir()
-    # all that is asked while the power is off
-    unlimited = "max_queued_messages 0"
-    running = Broker("mosquitto", work / "broker", persistence=True, config_extra=unlimited)
-    running.port = PORT
-    running.start()
-    try:
-        yield running
-    finally:
-        running.stop()
 
 
 @contextlib.contextmanager

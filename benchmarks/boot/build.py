@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.boot.guest import HOST, SHELL_UNIT
+from edge_devices.flash.debian import Debian
 from edge_devices.flash.image_command import add_node_options, node_of, source_of
 from edge_devices.flash.rootfs import Built, Plan, build_rootfs
 
@@ -62,18 +63,15 @@ def build_image(out: Path, wheel: Path, work: Path, say: Callable[[str], None]) 
         ["--node", NODE, "--broker", f"mqtt://{NODE}@{HOST}:{PORT}", "--runtime", str(wheel),
          "--config", str(work / "settings.toml"), "--password-file", str(work / "password")]
     )  # fmt: skip
-    plan = Plan(
-        "bookworm",
-        "linux-image-cloud-arm64",
-        NODE,
-        _SIZE_MIB,
-        overlay=_overlay(work / "overlay"),
-        command="console=ttyAMA0 quiet",
+    debian = Debian("bookworm", "linux-image-cloud-arm64")
+    plan = Plan(NODE, _SIZE_MIB, shell_overlay(work / "overlay"), "console=ttyAMA0 quiet")
+    return build_rootfs(
+        out, debian, plan, source=source_of(options), node=node_of(options), say=say
     )
-    return build_rootfs(out, plan, source=source_of(options), node=node_of(options), say=say)
 
 
-def _overlay(directory: Path) -> Path:
+def shell_overlay(directory: Path) -> Path:
+    """Make the files that give a system a shell on its serial port."""
     units = directory / "etc/systemd/system"
     wants = units / "multi-user.target.wants"
     wants.mkdir(parents=True)

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 FIRMWARE = Path("/usr/share/qemu-efi-aarch64/QEMU_EFI.fd")
@@ -36,16 +37,29 @@ def missing() -> str | None:
     return None
 
 
+@dataclass(frozen=True)
+class Kernel:
+    """What a board's own firmware reads from the boot partition, for a machine that has none."""
+
+    image: Path
+    initramfs: Path
+    command: str
+
+
 class Guest:
-    """A virtual machine with this CPU that boots ``image`` through its UEFI firmware.
+    """A virtual machine with this CPU that boots ``image`` through UEFI, or the kernel given.
 
     What the guest wrote is in the image when ``cut`` returns, as far as it had got to the disk.
     """
 
-    def __init__(self, cpu: str, image: Path) -> None:
+    def __init__(self, cpu: str, image: Path, kernel: Kernel | None = None) -> None:
+        start = ["-bios", str(FIRMWARE)]
+        if kernel is not None:
+            start = ["-kernel", str(kernel.image), "-initrd", str(kernel.initramfs),
+                     "-append", kernel.command]  # fmt: skip
         command = [
             _EMULATOR, "-machine", "virt", "-accel", "tcg,thread=multi", "-cpu", cpu,
-            "-smp", str(_CORES), "-m", str(_MEMORY_MB), "-bios", str(FIRMWARE),
+            "-smp", str(_CORES), "-m", str(_MEMORY_MB), *start,
             "-drive", f"if=none,id=disk,format=raw,file={image}",
             "-device", "virtio-blk-pci,drive=disk,bootindex=0",
             "-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,romfile=",

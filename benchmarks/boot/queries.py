@@ -66,6 +66,12 @@ def difference(one: object, other: object) -> float | None:
         return abs(one - other)
     if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
         return _worst([difference(one[key], other[key]) for key in one])
+    if isinstance(one, list) and isinstance(other, list) and _are_scored(one + other):
+        # equal scores stand in any order, and the last of them may be left out
+        scores: list[dict[str, float]]
+        scores = [{each["label"]: each["score"] for each in part} for part in (one, other)]
+        labels = scores[0].keys() | scores[1].keys()
+        return max(abs(scores[0].get(k, 0.0) - scores[1].get(k, 0.0)) for k in labels)
     if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
         return _worst([difference(a, b) for a, b in zip(one, other, strict=True)])
     return 0.0 if one == other else None
@@ -75,6 +81,12 @@ def is_same(one: object, other: object) -> bool:
     """Whether answers are the same but for the last bits of floats."""
     found = difference(one, other)
     return found is not None and found <= _TOLERANCE
+
+
+def _are_scored(items: list[Any]) -> bool:
+    return bool(items) and all(
+        isinstance(each, dict) and each.keys() == {"label", "score"} for each in items
+    )
 
 
 def _worst(found: list[float | None]) -> float | None:

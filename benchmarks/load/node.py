@@ -62,8 +62,8 @@ class Sleeping:
         return []
 
     def info(self) -> dict[str, Any]:
-        """Return nothing."""
-        return {}
+        """Return that there is no bundle."""
+        return {"bundles": []}
 
 
 def main(url: str, name: str, outbox: str, infer_ms: str, journal: str = "disk") -> None:

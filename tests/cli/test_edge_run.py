@@ -15,7 +15,7 @@ QUESTION = "who wrote the novel Moby Dick?"
 def test_ask_answers_a_home_command(edge_run: Any) -> None:
     done = edge_run("ask", "turn on the kitchen light")
     assert done.code == 0
-    assert done.out.startswith("intent HassTurnOn")
+    assert "intent HassTurnOn" in done.out
     assert "local; confidence" in done.out
     assert done.err == ""
 
@@ -143,7 +143,7 @@ def test_models_are_listed_shown_and_verified(edge_run: Any) -> None:
     assert row["name"] == "assistant"
     assert row["size_bytes"] <= 30_000_000
     [manifest] = edge_run("models", "show", "assistant", "--json").rows
-    assert set(manifest["heads"]) == {"intent", "sentiment", "entities", "embedding"}
+    assert {"intent", "command", "target", "slots", "sentiment", "entities", "pii"} < set(manifest["heads"])
     assert "head intent" in edge_run("models", "show").out
     assert "are as the manifest says" in edge_run("models", "verify").out
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import stat
@@ -42,7 +43,8 @@ def connect(path: Path, command: bytes | None = b"go") -> socket.socket:
     client.settimeout(DEADLINE_S)
     client.connect(os.fspath(path))
     if command is not None:
-        client.sendall(frames.frame(frames.COMMAND, command))
+        with contextlib.suppress(BrokenPipeError):  # declined already, which can still be read
+            client.sendall(frames.frame(frames.COMMAND, command))
     return client
 
 

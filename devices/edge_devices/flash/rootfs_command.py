@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_devices.flash.debian import PYTHONS, Debian
 from edge_devices.flash.image_command import add_node_options, node_of, source_of
 from edge_devices.flash.node_files import host_name
-from edge_devices.flash.rootfs import PYTHONS, Plan, build_rootfs
+from edge_devices.flash.rootfs import Plan, build_rootfs
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -46,18 +47,12 @@ def add(verbs: _SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    plan = Plan(
-        options.suite,
-        options.kernel,
-        options.hostname or host_name(options.node),
-        options.size_mib,
-        tuple(options.package),
-        options.mirror,
-        options.overlay,
-        options.command_line,
-    )
+    debian = Debian(options.suite, options.kernel, tuple(options.package), options.mirror)
+    host = options.hostname or host_name(options.node)
+    plan = Plan(host, options.size_mib, options.overlay, options.command_line)
     built = build_rootfs(
         options.out,
+        debian,
         plan,
         source=source_of(options),
         node=node_of(options),
@@ -65,6 +60,6 @@ def _run(options: argparse.Namespace) -> None:
         say=lambda what: print(what, file=sys.stderr),  # noqa: T201
     )
     print(  # noqa: T201
-        f"{options.out}: Debian {plan.suite}, {built.installed_mb:.0f} MB of edge-runtime, "
+        f"{options.out}: Debian {debian.suite}, {built.installed_mb:.0f} MB of edge-runtime, "
         f"root={built.root}"
     )

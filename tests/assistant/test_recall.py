@@ -23,6 +23,7 @@ from edge_runtime.routing.rules import Rule
 from tests.assistant.clocks import Board
 
 QUESTION = "who wrote the novel Moby Dick?"
+FOLLOWING = "why did it end like that?"
 SAME_QUESTION = "Please tell me who wrote the novel moby dick"
 PERSON = "Who is Angela Merkel and what is she known for?"
 CACHE = CachePolicy(on=True)
@@ -93,7 +94,7 @@ def test_a_turn_that_was_private_never_goes_along() -> None:
     begin(asked, "my safe is behind the blue painting", session="s", policy=local)
     escalated(asked, "Who is Angela Merkel?", "Angela Merkel was chancellor.", session="s")
     redact = RequestPolicy(privacy="redact")
-    strict = escalated(asked, "why did it end like that?", session="s", policy=redact)
+    strict = escalated(asked, FOLLOWING, session="s", policy=redact)
     lax = escalated(asked, "and how did it end?", session="s")
     assert [turn.text for turn in strict.escalation.context.history] == [
         "Who is <PERSON_1>?", "<PERSON_1> was chancellor."
@@ -108,7 +109,7 @@ def test_a_turn_that_was_private_never_goes_along() -> None:
 def test_a_turn_that_a_rule_keeps_here_never_goes_along() -> None:
     asked = assistant(rules=(Rule(topic=("safe",), escalate="never"),))
     begin(asked, "why would anybody put a safe behind the blue painting?", session="s")
-    assert escalated(asked, "why did it end like that?", session="s").escalation.context.history == []
+    assert escalated(asked, FOLLOWING, session="s").escalation.context.history == []
 
 
 def test_neither_other_sessions_nor_other_clients_see_a_conversation() -> None:
@@ -123,7 +124,7 @@ def test_neither_other_sessions_nor_other_clients_see_a_conversation() -> None:
 def test_the_owner_bounds_the_history() -> None:
     asked = assistant(sessions=SessionPolicy(history_tokens=0))
     escalated(asked, PERSON, "<PERSON_1> was chancellor.", session="s")
-    assert escalated(asked, "why did it end like that?", session="s").escalation.context.history == []
+    assert escalated(asked, FOLLOWING, session="s").escalation.context.history == []
 
 
 def test_a_conversation_survives_the_process_and_explaining_it_changes_nothing(
@@ -134,7 +135,7 @@ def test_a_conversation_survives_the_process_and_explaining_it_changes_nothing(
     escalated(first, PERSON, "<PERSON_1> was chancellor.", session="s")
     second = assistant(board.memory(tmp_path / "memory.db"))
     for _ in range(2):
-        leaves = second.explain(Request(text="why did it end like that?", session="s")).leaves
+        leaves = second.explain(Request(text=FOLLOWING, session="s")).leaves
         assert leaves is not None
         assert len(leaves.context.history) == 2
 
@@ -285,7 +286,7 @@ def test_a_kept_answer_is_a_turn_of_the_conversation_too() -> None:
     asked = assistant()
     escalated(asked, PERSON, "<PERSON_1> was chancellor.")
     assert cached(asked, PERSON, session="s") is not None
-    pending = escalated(asked, "why did it end like that?", session="s")
+    pending = escalated(asked, FOLLOWING, session="s")
     assert [turn.text for turn in pending.escalation.context.history] == [
         "Who is <PERSON_1> and what is she known for?", "<PERSON_1> was chancellor."
     ]  # fmt: skip

@@ -143,7 +143,8 @@ def test_models_are_listed_shown_and_verified(edge_run: Any) -> None:
     assert row["name"] == "assistant"
     assert row["size_bytes"] <= 30_000_000
     [manifest] = edge_run("models", "show", "assistant", "--json").rows
-    assert {"intent", "command", "target", "slots", "sentiment", "entities", "pii"} < set(manifest["heads"])
+    heads = {"intent", "command", "target", "slots", "sentiment", "entities", "pii", "embedding"}
+    assert heads < set(manifest["heads"])
     assert "head intent" in edge_run("models", "show").out
     assert "are as the manifest says" in edge_run("models", "verify").out
 

@@ -43,7 +43,7 @@ def test_a_served_node_is_a_device_of_home_assistant_and_answers_hermes(
             Message(topic="hermes/nlu/query", payload=json.dumps(query).encode())
         )
         (intent,) = app.wait(lambda m: m.topic.startswith("hermes/intent/") and name in str(m))
-        assert intent.topic == "hermes/intent/alarm"
+        assert intent.topic == "hermes/intent/alarm_set"
         content = json.loads(intent.payload)
         assert content["intent"]["confidenceScore"] > 0.9
         assert content["id"] == "q"

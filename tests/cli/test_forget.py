@@ -72,8 +72,8 @@ def fill(broker: Broker, node: Node) -> bytes:
 
 def test_a_session_goes_on_from_one_command_to_the_next(node: Node, endpoint: Endpoint) -> None:
     ask(node, QUESTION, "--session", "s")
-    ask(node, "and why is that so?", "--session", "s")
-    ask(node, "and why is that so?", "--session", "t")
+    ask(node, "why did it end like that?", "--session", "s")
+    ask(node, "why did it end like that?", "--session", "t")
     last, other = (body["messages"][1:] for _, _, body in endpoint.requests[-2:])
     assert [turn["role"] for turn in last] == ["user", "assistant", "user"]
     assert "<EMAIL_1>" in last[0]["content"]

@@ -24,8 +24,9 @@ QUERIES = [
 OPEN = "Write a poem about lighthouse number {number} for Angela Fischer"
 
 _TIMEOUT_S = 120
-# what the last bits of the other processor's floats may change
-_TOLERANCE = 0.02
+# Products of int8 are equal everywhere; where the last bits of a float decide how something is
+# rounded to int8, a score moves. benchmarks.arm64 measures that; here the choices are compared.
+_SCORES, _VECTORS = 0.25, 0.02
 _ASK_HERE = """\
 import json, sys
 import msgspec
@@ -78,9 +79,10 @@ def difference(one: object, other: object) -> float | None:
 
 
 def is_same(one: object, other: object) -> bool:
-    """Whether answers are the same but for the last bits of floats."""
+    """Whether answers choose the same, with scores and vectors that are near."""
     found = difference(one, other)
-    return found is not None and found <= _TOLERANCE
+    is_vector = isinstance(one, dict) and "vector" in one
+    return found is not None and found <= (_VECTORS if is_vector else _SCORES)
 
 
 def _are_scored(items: list[Any]) -> bool:

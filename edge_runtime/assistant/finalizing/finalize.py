@@ -22,6 +22,7 @@ Language = Callable[[str, str | None], str | None]
 _TOPIC = re.compile(
     r"(?<![\w/])(?:edge/v1/[\w+-]+/(?:cmd|req|esc|policy)/|homeassistant/[\w/+-]+/(?:set|config)\b)"
 )
+_LONGEST_MODEL = 200  # characters of a name
 _OTHER_LANGUAGE = frozenset({"translate"})  # intents whose answer is in another one
 
 
@@ -36,20 +37,18 @@ def finalize(pending: Pending, reply: Reply, language: Language) -> Final:
     """Return the final answer to a reply without an error.
 
     What was done to it stands in ``reason``. One that cannot be delivered is an error answer, 502,
-    with what it cost. A report of what was sent is delivered as it is.
+    with what it cost. A report of what was sent keeps its placeholders.
     """
     guess = pending.guess
     paid = msgspec.structs.replace(
         guess,
         status="ok",
         source="cloud",
-        model=reply.model or "unknown",
+        model=clean(reply.model)[0][:_LONGEST_MODEL] or "unknown",
         cost_usd=reply.cost_usd,
         ms=msgspec.structs.replace(guess.ms, cloud=reply.cloud_ms),
     )
     local = guess.result or {}
-    if reply.verbatim:
-        return Final(msgspec.structs.replace(paid, result={**local, "text": reply.text}), reply)
     try:
         text, result, notes = _checked(pending, reply, language)
     except UnusableAnswerError as exc:
@@ -77,6 +76,10 @@ def _checked(
     if not text:
         raise UnusableAnswerError("it is empty")
     notes = [f"control characters taken away: {signs}"] if signs else []
+    if reply.verbatim:
+        _check_size(text)
+        _check_topics(text, pending.escalation.text)
+        return text, {"text": text}, notes
     if reply.finish_reason == "length":
         notes.append("the answer was cut off at the large model's limit")
     text, mending = mended(text, pending.placeholders)

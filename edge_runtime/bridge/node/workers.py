@@ -11,8 +11,8 @@ from edge_runtime.bridge.protocol.presence import is_online
 from edge_runtime.bridge.protocol.topics import ANY_WORKER_STATUS, NodeTopics, worker_of
 from edge_runtime.bridge.queue.escalations import Escalations
 from edge_runtime.bridge.queue.replies import plausible
-from edge_runtime.errors import BadRequestError, EdgeError
-from edge_runtime.messages import Reply, decode
+from edge_runtime.errors import BadRequestError, EdgeError, TooLargeError
+from edge_runtime.messages import Reply, decode, error_info
 
 _log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class Workers:
 
     def _replied(self, message: Message) -> None:
         try:
-            reply = plausible(decode(message.payload, Reply))
+            reply = plausible(_read(message))
             if message.correlation not in {None, bytes.fromhex(reply.id)}:
                 raise BadRequestError("the id is not the correlation")
         except (EdgeError, ValueError) as exc:
@@ -77,3 +77,18 @@ class Workers:
     def _acknowledge(self, message: Message) -> None:
         if self._sender is not None:
             self._sender.acknowledge(message)
+
+
+def _read(message: Message) -> Reply:
+    """Return a worker's reply; one that is too large is an error, so that it is not paid again.
+
+    Raises:
+        BadRequestError: it is no reply.
+        TooLargeError: nobody can tell to what it replies.
+    """
+    try:
+        return decode(message.payload, Reply)
+    except TooLargeError as exc:
+        if message.correlation is None:
+            raise
+        return Reply(id=message.correlation.hex(), error=error_info(exc))

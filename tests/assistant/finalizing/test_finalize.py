@@ -98,7 +98,21 @@ def test_an_answer_that_was_cut_off_says_so() -> None:
     assert "cut off" in final("Once upon", finish_reason="length").answer.reason[-1]
 
 
-def test_a_report_of_what_was_sent_is_not_touched() -> None:
-    reply = Reply(id="ab" * 16, text="<PERSON_9> \x1b", verbatim=True)
+def test_a_report_of_what_was_sent_keeps_its_placeholders() -> None:
+    reply = Reply(id="ab" * 16, text="<PERSON_1> <PERSON_9> \x1b", verbatim=True)
     answer, _ = finalize(pending(), reply, language)
-    assert answer.result == {"intent": "oos", "text": "<PERSON_9> \x1b"}
+    assert answer.result == {"intent": "oos", "text": "<PERSON_1> <PERSON_9>"}
+
+
+@pytest.mark.parametrize("text", ["x" * 70_000, "homeassistant/light/x/set", "\x00"])
+def test_a_report_is_checked_as_any_answer_is(text: str) -> None:
+    reply = Reply(id="ab" * 16, text=text, verbatim=True)
+    answer, kept = finalize(pending(), reply, language)
+    assert (answer.status, answer.code, kept) == ("error", "502", None)
+
+
+def test_a_model_cannot_write_on_a_terminal() -> None:
+    reply = Reply(id="ab" * 16, text="fine", model="big\x1b[31m" + "x" * 1000)
+    answer, _ = finalize(pending(), reply, language)
+    assert answer.model.startswith("big[31mx")
+    assert len(answer.model) == 200

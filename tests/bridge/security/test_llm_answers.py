@@ -186,6 +186,20 @@ def test_what_is_no_reply_is_dropped_and_the_right_one_still_counts(
         }
 
 
+def test_a_reply_that_is_too_large_ends_the_query_and_is_not_paid_again(
+    own: Broker, name: str, tmp_path: Path
+) -> None:
+    with (
+        EvilWorker(own, reply(text="x" * 300_000), reply(text="paid again")) as evil,
+        running_node(own, name, tmp_path),
+        App(own, name) as app,
+    ):
+        correlation = app.send("why?")
+        final = app.wait(partial(is_final, correlation))[-1]
+        assert status_of(final) == "413"
+        assert f"edge/v1/{name}/esc/req" in evil.topics()
+
+
 def test_only_the_first_of_two_replies_counts(own: Broker, name: str, tmp_path: Path) -> None:
     with (
         EvilWorker(own, reply(text="one"), reply(text="two"), reply(text="three")),

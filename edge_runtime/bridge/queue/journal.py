@@ -81,7 +81,8 @@ class Journal:
     def keep(self, incoming: Incoming, kept: Kept, then: Step) -> None:
         """Remember a final answer; ``then`` runs once it is on disk, on the queue's thread.
 
-        If the disk fails ``then`` runs all the same, and the answer is remembered in memory.
+        On a full disk it takes the place of the oldest ones. If the disk fails ``then`` runs all
+        the same, and the answer is remembered in memory.
         """
         key = key_of(incoming)
         if not self._options.writes_journal:
@@ -190,13 +191,13 @@ class Journal:
         return bool(self._undelivered)
 
     def _keep(self, key: Key, kept: Kept, then: Step) -> None:
-        if not self._file.has_room:
-            self._thread.after(partial(self._lost, key, kept, then))
-            return
         if key in self._accepted:
             self._record.answer(key, kept)
-        else:
+        elif self._file.has_room or self._record.make_room(len(kept.payload)):
             self.remember(key, kept)
+        else:
+            self._thread.after(partial(self._lost, key, kept, then))
+            return
         self._thread.after(partial(self._forget, key, kept))
         self._thread.after(then)
 

@@ -34,6 +34,7 @@ _LOOK = (
 _SIZE = "length(route) + length(accepted) + length(answer)"
 _OLDEST = f"SELECT id FROM requests WHERE state = {TAKEN} ORDER BY due, id LIMIT ?"
 _OVER = f"SELECT id FROM requests WHERE state = {TAKEN} AND due <= ? ORDER BY due, id LIMIT ?"
+_SPLIT_BYTES = 8 * 4096  # pages that a row may take in the table and its indexes
 
 
 class Record:
@@ -158,6 +159,16 @@ class Record:
         while totals.requests > most_rows or totals.request_bytes > most_bytes:
             if not self._delete(f"id IN ({_OLDEST})", self._file.page_rows):
                 return
+
+    def make_room(self, size_bytes: int) -> bool:
+        """Delete the oldest answers until the file has room for one of that size; whether it has.
+
+        For a full disk: the file need not grow then, and its journal has the reserve.
+        """
+        while self._file.free_bytes < size_bytes + _SPLIT_BYTES:
+            if not self._delete(f"id IN ({_OLDEST})", self._file.page_rows):
+                return False
+        return True
 
     def is_full(self, most_bytes: int) -> bool:
         """Whether there is no room for another request."""

@@ -278,6 +278,24 @@ def test_a_disk_that_fails_does_not_silence_anybody(start: Start) -> None:
     assert process.journal.find(incoming("b")) is None
 
 
+def test_on_a_full_disk_a_new_answer_takes_the_place_of_old_ones(start: Start) -> None:
+    process = start()
+    for number in range(100):
+        process.keep(f"old-{number}", kept("x" * 5_000))
+    (pages,) = process.thread.ask(lambda: process.file.db.execute("PRAGMA page_count").fetchone())
+    process.thread.ask(
+        lambda: process.file.db.execute(f"PRAGMA max_page_count = {pages}").fetchall()
+    )
+    process.thread.ask(process.file.make_room)
+    for number in range(20):
+        process.keep(f"new-{number}", kept(f"{number}" + "x" * 5_000))
+    again = start()
+    for number in range(20):
+        assert again.journal.find(incoming(f"new-{number}")) == kept(f"{number}" + "x" * 5_000)
+    assert again.journal.find(incoming("old-0")) is None
+    assert again.journal.find(incoming("old-99")) is not None
+
+
 def test_finding_does_not_wait_for_the_disk(start: Start) -> None:
     process = start()
     process.keep("a", kept())

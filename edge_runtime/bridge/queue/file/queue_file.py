@@ -101,11 +101,14 @@ class QueueFile:
     @property
     def has_room(self) -> bool:
         """Whether something new should be written: the disk, or the file itself, has room."""
-        if not self.reserve.is_gone:
-            return True
+        return not self.reserve.is_gone or self.free_bytes >= _ROOM_BYTES
+
+    @property
+    def free_bytes(self) -> int:
+        """How much the file can take without growing."""
         (free,) = self.db.execute("PRAGMA freelist_count").fetchone()
         (page_bytes,) = self.db.execute("PRAGMA page_size").fetchone()
-        return bool(free * page_bytes >= _ROOM_BYTES)
+        return int(free * page_bytes)
 
     @property
     def page_rows(self) -> int:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 _SILENT_S = 60.0  # a job that waits for nothing computes all the time, also on a slow board
@@ -42,17 +41,19 @@ class LoopWatch:
         self._now = now
         self._job: _Job | None = None
         self._thread: threading.Thread | None = None
+        self._clock: int | None = None
 
-    @contextlib.contextmanager
-    def job(self) -> Iterator[None]:
-        """Be at work; called by the thread that is watched."""
+    def __enter__(self) -> None:
+        """Begin a job; called by the thread that is watched."""
         began = self._now()
-        self._thread = threading.current_thread()
-        self._job = _Job(began, self._thread, _cpu_clock(), progressed=began)
-        try:
-            yield
-        finally:
-            self._job = None
+        if self._thread is None or self._thread.ident != threading.get_ident():
+            self._thread = threading.current_thread()
+            self._clock = _cpu_clock()
+        self._job = _Job(began, self._thread, self._clock, progressed=began)
+
+    def __exit__(self, *_: object) -> None:
+        """End it."""
+        self._job = None
 
     def why_stuck(self) -> str | None:
         """Return what is wrong with the thread, None if nothing is; any thread may ask."""

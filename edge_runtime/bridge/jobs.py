@@ -76,7 +76,7 @@ class Jobs:
                 self._tokens.put(None)
                 continue
             try:
-                with self._watch.job():
+                with self._watch:
                     job()
             except Exception as exc:  # noqa: BLE001 - the next job is not to blame
                 log_failure(_log, "a job failed", exc)

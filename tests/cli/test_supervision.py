@@ -110,7 +110,7 @@ def test_a_stuck_loop_gives_no_sign_of_life_but_says_why(
     released = threading.Event()
 
     def hang() -> None:
-        with watch.job():
+        with watch:
             released.wait(TIMEOUT_S)
 
     thread = threading.Thread(target=hang, name="inference")
@@ -130,7 +130,7 @@ def test_a_loop_that_computes_is_not_stuck() -> None:
     ended = threading.Event()
 
     def compute() -> None:
-        with watch.job():
+        with watch:
             while not ended.is_set():
                 sum(range(1000))
 
@@ -148,10 +148,10 @@ def test_a_loop_that_computes_is_not_stuck() -> None:
 def test_an_idle_loop_is_not_stuck_and_a_job_without_end_is() -> None:
     time_s = 0.0
     watch = LoopWatch(longest_s=100, now=lambda: time_s)
-    with watch.job():
+    with watch:
         pass
     time_s = 1000.0
     assert watch.why_stuck() is None
-    with watch.job():
+    with watch:
         time_s = 1101.0
         assert "takes 101 s" in str(watch.why_stuck())

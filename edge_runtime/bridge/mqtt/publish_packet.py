@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from functools import lru_cache
 
 from edge_runtime.bridge.protocol.message import Message
 
@@ -20,6 +21,7 @@ _FIXED_BYTES = {0x01: 1, 0x23: 2}  # payload format, topic alias
 _MOST_BYTES = 0xFFFF
 _MOST_EXPIRY_S = 0xFFFF_FFFF
 _MORE = 0x80
+_REMEMBERED = 256  # topics and user properties, of which a node sends few
 _DUP, _QOS, _QOS_1, _RETAIN = 0x08, 0x06, 0x02, 0x01
 
 _u16 = struct.Struct("!H")
@@ -35,10 +37,7 @@ def publish_packet(message: Message, packet_id: int, *, dup: bool, is_v5: bool) 
     Raises:
         ValueError: the topic or a property cannot be sent.
     """
-    topic = message.topic.encode()
-    if not topic or len(topic) > _MOST_BYTES or b"+" in topic or b"#" in topic:
-        raise ValueError(f"nothing can be published on the topic {message.topic[:100]!r}")
-    body = _u16.pack(len(topic)) + topic
+    body = _packed_topic(message.topic)
     if packet_id:
         body += _u16.pack(packet_id)
     if is_v5:
@@ -66,20 +65,32 @@ def read_puback(body: bytes) -> tuple[int, int]:
 
 
 def _packed_properties(message: Message) -> bytes:
-    out = bytearray()
+    parts = []
     if message.expiry_s is not None:
-        out += _expiry.pack(_EXPIRY, min(message.expiry_s, _MOST_EXPIRY_S))
+        parts.append(_expiry.pack(_EXPIRY, min(message.expiry_s, _MOST_EXPIRY_S)))
     if message.content_type is not None:
-        out += _packed(_CONTENT_TYPE, message.content_type.encode())
+        parts.append(_packed(_CONTENT_TYPE, message.content_type.encode()))
     if message.response_topic is not None:
-        out += _packed(_RESPONSE_TOPIC, message.response_topic.encode())
+        parts.append(_packed(_RESPONSE_TOPIC, message.response_topic.encode()))
     if message.correlation is not None:
-        out += _packed(_CORRELATION, message.correlation)
-    for name, value in message.properties:
-        out += _packed(_USER, name.encode())
-        # of a pair only the first has the kind before it
-        out += _packed(_USER, value.encode())[1:]
+        parts.append(_packed(_CORRELATION, message.correlation))
+    parts += [_packed_user(name, value) for name, value in message.properties]
+    out = b"".join(parts)
     return _packed_length(len(out)) + out
+
+
+@lru_cache(_REMEMBERED)
+def _packed_topic(topic: str) -> bytes:
+    packed = topic.encode()
+    if not packed or len(packed) > _MOST_BYTES or b"+" in packed or b"#" in packed:
+        raise ValueError(f"nothing can be published on the topic {topic[:100]!r}")
+    return _u16.pack(len(packed)) + packed
+
+
+@lru_cache(_REMEMBERED)
+def _packed_user(name: str, value: str) -> bytes:
+    # of a pair only the first has the kind before it
+    return _packed(_USER, name.encode()) + _packed(_USER, value.encode())[1:]
 
 
 def read_publish(first: int, body: bytes, *, is_v5: bool, arrived: Callable[[int], int]) -> Message:

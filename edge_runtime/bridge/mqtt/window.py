@@ -6,7 +6,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+import msgspec
 
 from edge_runtime.bridge.protocol.message import Message
 from edge_runtime.errors import UnavailableError
@@ -129,7 +131,9 @@ class Window:
         if entry.give_up_at is None:
             return message
         left_s = max(1, round(entry.give_up_at - self._clock()))
-        return message if left_s == message.expiry_s else replace(message, expiry_s=left_s)
+        if left_s == message.expiry_s:
+            return message
+        return msgspec.structs.replace(message, expiry_s=left_s)
 
 
 def _tell(expired: list[_Entry]) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal, Protocol
 
+import msgspec
 
-@dataclass(frozen=True, kw_only=True)
-class Message:
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
     """A message, in or out; ``qos`` is how a message is published, 0 or 1.
 
     ``response_topic``, ``correlation``, ``expiry_s``, ``content_type`` and ``properties`` (user

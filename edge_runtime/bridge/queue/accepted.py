@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import msgspec
 
 from edge_runtime.bridge.protocol.message import Message
@@ -28,7 +26,7 @@ class Accepted(msgspec.Struct, frozen=True):
     def of(cls, incoming: Incoming, now: float, file_now: float) -> Accepted:
         """Return what is written; ``now`` is of the clock of the request."""
         return cls(
-            dataclasses.replace(incoming.message, payload=b"", ticket=0),
+            msgspec.structs.replace(incoming.message, payload=b"", ticket=0),
             route_at(incoming.route, now, file_now),
             incoming.request,
             moved(incoming.arrived, now, file_now),

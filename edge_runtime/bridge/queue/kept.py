@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import msgspec
 
 from edge_runtime.bridge.protocol.message import Message
@@ -15,8 +13,7 @@ Key = tuple[str, bytes, bytes]
 """Client, correlation or id, and digest of what was asked."""
 
 
-@dataclass(frozen=True)
-class Kept:
+class Kept(msgspec.Struct, frozen=True):
     """A final answer as it was or will be sent; ``code`` is its status on the wire."""
 
     payload: bytes
@@ -44,8 +41,7 @@ class Kept:
         return encoded_response(self.payload, self.code, self.source, route, now)
 
 
-@dataclass(frozen=True)
-class Waiting:
+class Waiting(msgspec.Struct, frozen=True):
     """The request is accepted and its final answer will come; from the outbox if escalated."""
 
     is_escalated: bool

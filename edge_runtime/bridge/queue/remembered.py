@@ -31,9 +31,8 @@ class Remembered:
     def get(self, key: Key) -> Kept | None:
         """Return an answer that is remembered."""
         with self._lock:
-            self._purge()
             found = self._answers.get(key)
-        return None if found is None else found[1]
+        return None if found is None or found[0] <= self._monotonic() else found[1]
 
     def put(self, key: Key, kept: Kept) -> None:
         """Remember an answer, the last one to a request."""

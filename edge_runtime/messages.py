@@ -14,6 +14,13 @@ from edge_runtime.errors import BadRequestError, EdgeError, TooLargeError
 
 Privacy = Literal["local", "redact", "cloud"]
 WhenOffline = Literal["local", "queue", "fail"]
+Redaction = Literal["keep", "redact", "block"]
+"""What is done with a kind of private text: it leaves, a placeholder does, or nothing at all."""
+Kind = Literal[
+    "PERSON", "ADDRESS", "ZIP", "COORDINATES", "BIRTHDATE", "EMAIL", "PHONE", "URL", "IP", "MAC",
+    "CARD", "IBAN", "SSN", "PASSPORT", "LICENSE", "ID", "SECRET", "PLACE", "ORGANIZATION", "GROUP",
+    "TITLE", "DATE", "AGE",
+]  # fmt: skip
 Status = Literal["ok", "queued", "error"]
 Source = Literal["local", "cloud", "cache"]
 
@@ -27,13 +34,15 @@ _TEMPORARY = {"429", "500", "502", "503", "504"}
 class RequestPolicy(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """What a request asks of the routing; the owner's policy can only make it stricter.
 
-    ``deadline_ms`` counts from the arrival at the node, ``max_cost_usd`` is for this one answer.
+    ``deadline_ms`` counts from the arrival at the node, ``max_cost_usd`` is for this one answer;
+    ``redaction`` says what is done with kinds of private text.
     """
 
     privacy: Privacy | None = None
     max_cost_usd: float | None = None
     deadline_ms: int | None = None
     when_offline: WhenOffline | None = None
+    redaction: dict[Kind, Redaction] = {}
 
     def __post_init__(self) -> None:
         if self.max_cost_usd is not None and not 0 <= self.max_cost_usd < float("inf"):
@@ -149,7 +158,8 @@ class Context(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``guess`` is the local best guess: its label, and the confidence that it is a right and
     sufficient answer. ``history`` are the last turns of the session, oldest first. ``schema`` is
-    the JSON schema that the answer has to fit.
+    the JSON schema that the answer has to fit. ``difficulty`` of a free question is the probability
+    that a small model would answer it wrongly, None where nothing predicts that.
     """
 
     intents: list[Candidate] = []
@@ -158,13 +168,16 @@ class Context(msgspec.Struct, frozen=True, omit_defaults=True):
     guess: Candidate | None = None
     history: list[Turn] = []
     schema: dict[str, Any] | bool | None = None
+    difficulty: float | None = None
 
 
 class Escalation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A query on its way to a worker: exactly what leaves the device.
 
     ``id`` is the correlation, 128 random bits as hex; ``text`` is redacted as the policy says.
-    ``stream`` asks for the answer in pieces as well, while it is written.
+    ``stream`` asks for the answer in pieces as well, while it is written. ``strong`` is whether the
+    owner wants the stronger of a worker's models for it; None leaves that to the worker.
+    ``traceparent`` names the trace of whoever asked, None where there is none.
     """
 
     id: str
@@ -176,6 +189,8 @@ class Escalation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     max_cost_usd: float | None = None
     deadline_ms: int | None = None
     stream: bool = False
+    strong: bool | None = None
+    traceparent: str | None = None
     v: Literal[1] = 1
 
 

@@ -6,13 +6,16 @@ import os
 from collections.abc import Iterator, Mapping
 
 SOCKET_VARIABLE = "EDGE_SOCKET"
+# the directory of the runtimes of which this process is one
+TREES_VARIABLE = "EDGE_TREES"
 _OFF = "off"
 _SOCKET = "edge.sock"
+_TREES = "runtime"
 _SYSTEM_STATE = "/var/lib/edge-runtime"
 _SYSTEM_RUNTIME = "/run/edge-runtime"
 _SETTING = "EDGE_"
 # say where the node is and what is logged, not how a text is answered
-_NO_SETTINGS = (SOCKET_VARIABLE, "EDGE_LOG")
+_NO_SETTINGS = (SOCKET_VARIABLE, TREES_VARIABLE, "EDGE_LOG")
 
 
 def default_state_directory() -> str:
@@ -20,6 +23,11 @@ def default_state_directory() -> str:
     if os.access(_SYSTEM_STATE, os.W_OK):
         return _SYSTEM_STATE
     return os.path.expanduser("~/.local/state/edge-runtime")  # noqa: PTH111 - pathlib takes 5 ms
+
+
+def trees_directory(environment: Mapping[str, str]) -> str:
+    """Return where updates put runtimes; ``edge.toml`` is not read for that."""
+    return f"{environment.get('EDGE_STATE') or default_state_directory()}/{_TREES}"
 
 
 def config_files(environment: Mapping[str, str]) -> list[str]:

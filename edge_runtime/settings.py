@@ -35,6 +35,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     node: str = ""
     bundle: str = "assistant"
+    writer: str | None = None
     state: str = ""
     profile: str | None = None
     threads: int | None = None
@@ -59,6 +60,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     llm_url: str | None = None
     llm_model: str | None = None
     llm_key_file: str | None = None
+    llm_allow_plain: bool = False
     requests_per_s: float | None = None
     request_burst: int = 100
     commands_topic: str | None = None
@@ -237,22 +239,26 @@ def load_settings(environment: Mapping[str, str] | None = None, **options: objec
         try:
             msgspec.convert(values, Settings, strict=source != "environment")
         except msgspec.ValidationError as exc:
-            raise ConfigError(_located(source, exc)) from exc
+            raise ConfigError(_located(source, values, exc)) from exc
         merged.update(values)
         for name, table in tables.items():
             table.update(merged.pop(name, {}))
     return msgspec.convert({**merged, **tables}, Settings, strict=False)
 
 
-def _located(source: str, error: msgspec.ValidationError) -> str:
+def _located(source: str, values: dict[str, Any], error: msgspec.ValidationError) -> str:
     """Return what is wrong, in a file with each line that is."""
-    if not os.path.isfile(source):  # noqa: PTH113
-        return f"{source}: {error}"
-    from edge_runtime.routing.policy_document import read_document
+    from edge_runtime.routing.policy_document import place_of, read_document
 
+    if not os.path.isfile(source):  # noqa: PTH113
+        path, said = place_of(values, str(error), Settings)
+        if path and source == "environment":
+            variable = f"{_PREFIX}{'_'.join(map(str, path)).upper()}"
+            said = f"{variable}: {said.partition(': ')[2]}"
+        return f"{source}: {said}"
     _, problems = read_document(Path(source).read_text(encoding="utf-8"), Settings)
-    said = [f"{source}:{each.line}: {each.said}" for each in problems]
-    return "; ".join(said) or f"{source}: {error}"
+    said = "; ".join(f"{source}:{each.line}: {each.said}" for each in problems)
+    return said or f"{source}: {error}"
 
 
 def _sources(

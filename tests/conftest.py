@@ -25,6 +25,13 @@ def mosquitto() -> Iterator[Broker]:
 
 
 @pytest.fixture
+def own_broker() -> Iterator[Broker]:
+    """A broker for one test, which may stop it: a worker serves all nodes of a broker."""
+    with broker() as running:
+        yield running
+
+
+@pytest.fixture
 def name() -> str:
     """A node name that no other test uses."""
     return f"node-{uuid.uuid4().hex[:12]}"

@@ -27,7 +27,7 @@ Restart=always
 _EMULATOR = "qemu-system-aarch64"
 _MEMORY_MB = 1024
 _CORES = 2
-_TIMEOUT_S = 60.0
+_TIMEOUT_S = 120.0
 
 
 def missing() -> str | None:
@@ -49,21 +49,31 @@ class Kernel:
 class Guest:
     """A virtual machine with this CPU that boots ``image`` through UEFI, or the kernel given.
 
+    ``card`` is in a reader, from which it can be taken.
+
     What the guest wrote is in the image when ``cut`` returns, as far as it had got to the disk.
     """
 
-    def __init__(self, cpu: str, image: Path, kernel: Kernel | None = None) -> None:
+    def __init__(
+        self, cpu: str, image: Path, kernel: Kernel | None = None, card: Path | None = None
+    ) -> None:
         start = ["-bios", str(FIRMWARE)]
         if kernel is not None:
             start = ["-kernel", str(kernel.image), "-initrd", str(kernel.initramfs),
                      "-append", kernel.command]  # fmt: skip
+        reader = []
+        if card is not None:
+            reader = [
+                "-drive", f"if=none,id=card,format=raw,file={card}", "-device", "virtio-scsi-pci",
+                "-device", "scsi-hd,drive=card,removable=on",
+            ]  # fmt: skip
         command = [
             _EMULATOR, "-machine", "virt", "-accel", "tcg,thread=multi", "-cpu", cpu,
             "-smp", str(_CORES), "-m", str(_MEMORY_MB), *start,
             "-drive", f"if=none,id=disk,format=raw,file={image}",
             "-device", "virtio-blk-pci,drive=disk,bootindex=0",
             "-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,romfile=",
-            "-display", "none", "-monitor", "none", "-serial", "stdio", "-no-reboot",
+            "-display", "none", "-monitor", "none", "-serial", "stdio", "-no-reboot", *reader,
         ]  # fmt: skip
         self.began = time.monotonic()
         self._process = subprocess.Popen(
@@ -129,6 +139,15 @@ class Guest:
         except subprocess.TimeoutExpired as exc:
             raise TimeoutError(f"the guest does not end; {self.last_line}") from exc
         self._reader.join(_TIMEOUT_S)
+
+    def wait_text(self, text: str, timeout_s: float) -> None:
+        """Wait until this has come over the serial port.
+
+        Raises:
+            TimeoutError: it does not come.
+        """
+        if self._wait(re.compile(f"({re.escape(text)})"), timeout_s) is None:
+            raise TimeoutError(f"the guest does not say {text!r}; {self.last_line}")
 
     def _wait(self, pattern: re.Pattern[str], timeout_s: float) -> str | None:
         give_up_at = time.monotonic() + timeout_s

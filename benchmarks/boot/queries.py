@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -24,14 +25,16 @@ QUERIES = [
 OPEN = "Write a poem about lighthouse number {number} for Angela Fischer"
 
 _TIMEOUT_S = 120
-# Products of int8 are equal everywhere; where the last bits of a float decide how something is
-# rounded to int8, a score moves. benchmarks.arm64 measures that; here the choices are compared.
-_SCORES, _VECTORS = 0.25, 0.02
+# Every product of int8 is exact on both sides. What goes into it is rounded to int8, and where a
+# float lies between two steps its last bit, which no two processors share, decides; after six
+# layers outputs are .20 apart (root mean square, relative), and .18 on one machine alone when last
+# bits are changed: benchmarks.arm64 measures both. What is chosen has to be the same.
+_SCORES = 0.25
+_VECTORS = 0.01  # 1 - cosine; .003 was seen
 _ASK_HERE = """\
 import json, sys
 import msgspec
 from edge_runtime import load
-from edge_runtime.messages import Request
 with load("assistant") as assistant:
     answers = []
     for task, text in json.load(sys.stdin):
@@ -62,33 +65,58 @@ def here(code: Path) -> list[dict[str, Any]]:
 
 
 def difference(one: object, other: object) -> float | None:
-    """Return how far numbers are apart at most, None if anything else differs."""
+    """Return how far numbers are apart at most, None if anything else differs.
+
+    Vectors are apart by one less the cosine of their angle.
+    """
     if isinstance(one, float) and isinstance(other, float):
         return abs(one - other)
     if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
+        if _is_vector(one):
+            return _angle(one["vector"], other["vector"])
         return _worst([difference(one[key], other[key]) for key in one])
-    if isinstance(one, list) and isinstance(other, list) and _are_scored(one + other):
-        # equal scores stand in any order, and the last of them may be left out
-        scores: list[dict[str, float]]
-        scores = [{each["label"]: each["score"] for each in part} for part in (one, other)]
-        labels = scores[0].keys() | scores[1].keys()
-        return max(abs(scores[0].get(k, 0.0) - scores[1].get(k, 0.0)) for k in labels)
-    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
-        return _worst([difference(a, b) for a, b in zip(one, other, strict=True)])
+    if isinstance(one, list) and isinstance(other, list):
+        if _are_scored(one) and _are_scored(other):
+            return _scores_apart(one, other)
+        if len(one) == len(other):
+            return _worst([difference(a, b) for a, b in zip(one, other, strict=True)])
     return 0.0 if one == other else None
 
 
 def is_same(one: object, other: object) -> bool:
     """Whether answers choose the same, with scores and vectors that are near."""
     found = difference(one, other)
-    is_vector = isinstance(one, dict) and "vector" in one
-    return found is not None and found <= (_VECTORS if is_vector else _SCORES)
+    return found is not None and found <= (_VECTORS if _is_vector(one) else _SCORES)
+
+
+def _is_vector(answer: object) -> bool:
+    return isinstance(answer, dict) and answer.keys() == {"vector"}
+
+
+def _angle(one: list[float], other: list[float]) -> float | None:
+    if len(one) != len(other):
+        return None
+    lengths = math.hypot(*one) * math.hypot(*other)
+    product = sum(a * b for a, b in zip(one, other, strict=True))
+    return 1.0 - product / lengths if lengths else None
 
 
 def _are_scored(items: list[Any]) -> bool:
+    """Whether these are labels with scores, the best first."""
     return bool(items) and all(
         isinstance(each, dict) and each.keys() == {"label", "score"} for each in items
     )
+
+
+def _scores_apart(one: list[dict[str, Any]], other: list[dict[str, Any]]) -> float | None:
+    if one[0]["label"] != other[0]["label"]:
+        return None
+    # those behind the first stand in any order, and the last of them may be left out
+    ours, theirs = ({each["label"]: each["score"] for each in part} for part in (one, other))
+    apart = [
+        abs(ours.get(each, 0.0) - theirs.get(each, 0.0)) for each in ours.keys() | theirs.keys()
+    ]
+    return float(max(apart))
 
 
 def _worst(found: list[float | None]) -> float | None:

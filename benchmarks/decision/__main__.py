@@ -15,12 +15,19 @@ import numpy as np
 
 from benchmarks.assistant.sets import DataSet, Sets
 from benchmarks.decision.alarm import Alarm, alarm
+from benchmarks.decision.follow_ups import follow_ups, mistaken
 from benchmarks.decision.guarantee import promise
 from benchmarks.decision.plots import draw_risk, draw_routers, draw_scope
 from benchmarks.decision.pools import Pool, pool_of
 from benchmarks.decision.reliability import reliabilities
-from benchmarks.decision.results import goal_table, goals_met, to_markdown
-from benchmarks.decision.router import routers
+from benchmarks.decision.results import (
+    follow_up_tables,
+    goal_table,
+    goals_met,
+    line_table,
+    to_markdown,
+)
+from benchmarks.decision.router import lines, routers
 from benchmarks.decision.scope import ScopeScore, scope_scores
 from benchmarks.harness.options import add_split, data_parser
 from benchmarks.harness.report import begin, publish
@@ -55,6 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ]
     scope = _scope(pools, data, sets)
     routing = routers(sets)
+    strong = lines(sets)
+    following, taken = follow_ups(sets), mistaken(sets)
     reliability = [
         each
         for name, head in bundle.manifest.heads.items()
@@ -77,12 +86,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "promises": msgspec.to_builtins(promises),
         "out_of_scope": msgspec.to_builtins(scope),
         "routers": msgspec.to_builtins(routing),
+        "strong_above": msgspec.to_builtins(strong),
+        "follow_ups": msgspec.to_builtins(following),
+        "commands_taken_for_follow_ups": msgspec.to_builtins(taken),
         "reliability": msgspec.to_builtins(reliability),
         "drift_alarm": msgspec.to_builtins(alarms),
         "goals": goals,
     }
     tables = to_markdown(promises, scope, routing, reliability, alarms)
-    publish(f"{tables}\n\n{goal_table(goals)}", document, options.out)
+    more = f"{line_table(strong)}\n\n{follow_up_tables(following, taken)}"
+    publish(f"{tables}\n\n{more}\n\n{goal_table(goals)}", document, options.out)
     return 0 if all(goals.values()) else 1
 
 

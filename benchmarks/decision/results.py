@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchmarks.decision.alarm import Alarm
+from benchmarks.decision.follow_ups import FollowUps, Mistaken
 from benchmarks.decision.guarantee import Promise
 from benchmarks.decision.reliability import Reliability
-from benchmarks.decision.router import Router
+from benchmarks.decision.router import Line, Router
 from benchmarks.decision.scope import ScopeScore
 from benchmarks.harness.report import markdown
 from edge_export.evaluation.metrics import Score
@@ -113,6 +114,31 @@ def to_markdown(
         ],
     )  # fmt: skip
     return f"{kept}\n\n{_by_source(promises)}\n\n{gaps}\n\n{found}\n\n{rung}\n\n{routed}"
+
+
+def line_table(strong: Sequence[Line]) -> str:
+    """Return what a worker's line between its models is worth."""
+    return markdown(
+        ["strong from a difficulty of", "strong calls", "of the strong model's quality"],
+        [[f"{each.above:g}", f"{each.strong:.1%}", f"{each.quality:.1%}"] for each in strong],
+    )
+
+
+def follow_up_tables(following: Sequence[FollowUps], taken: Sequence[Mistaken]) -> str:
+    """Return how many questions about what was said before are answered here, and mistakes."""
+    questions = markdown(
+        ["answered on the device", "n", "by the head alone", "with words", "after an answer"],
+        [
+            [each.name, f"{each.n}", f"{each.head_alone:.1%}", f"{each.with_words:.1%}",
+             f"{each.after_answer:.1%}"]
+            for each in following
+        ],
+    )  # fmt: skip
+    commands = markdown(
+        ["commands taken for a follow-up", "n", "always", "after an answer"],
+        [[each.name, f"{each.n}", f"{each.wholly}", f"{each.partly}"] for each in taken],
+    )
+    return f"{questions}\n\n{commands}"
 
 
 def goal_table(goals: dict[str, bool]) -> str:

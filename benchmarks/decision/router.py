@@ -20,9 +20,12 @@ from benchmarks.assistant.sets import Sets
 from benchmarks.decision.predictor import Predictor
 from edge_export.evaluation.metrics import Booleans, Floats, Score, rounded, score
 from edge_export.evaluation.ranking import ranking
+from edge_runtime.assistant.reading import difficulty
 
 OURS = "embedding, topic and form"
 
+_HEAD = "difficulty"
+_LINES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 _SEED = 13
 _DIRECTORY = "routellm_mmlu"
 _FOLDS = 5
@@ -55,6 +58,18 @@ class Router(msgspec.Struct, frozen=True):
     crossed: Score | None = None
 
 
+class Line(msgspec.Struct, frozen=True):
+    """What a worker's ``--strong-above`` gives with the difficulty that a node predicts.
+
+    ``strong`` is the share of strong calls, ``quality`` the accuracy as a share of the strong
+    model's own.
+    """
+
+    above: float
+    strong: float
+    quality: float
+
+
 def read_questions(data: Path, split: str) -> Questions:
     """Return the questions of a split."""
     lines = (data / _DIRECTORY / f"{split}.jsonl").read_text("utf-8").rstrip("\n").split("\n")
@@ -73,9 +88,10 @@ def routers(sets: Sets) -> list[Router]:
     known, asked = (_vectors(sets, each) for each in (train, test))
     ours = Predictor(train.texts, known, train.weak)
     scores[OURS] = ours.predict(test.texts, asked)
-    if "difficulty" in sets.encoder.bundle.manifest.heads:
-        logits = [e.mean("difficulty") for e in sets.encode(test.texts, "questions")]
-        scores["the bundle's head"] = np.array([each[0] - each[1] for each in logits])
+    if _HEAD in sets.encoder.bundle.manifest.heads:
+        scores["the bundle's head"] = _easy(sets, test.texts)
+        alone = [text.partition("\nA. ")[0] for text in test.texts]
+        scores["the bundle's head, without the options"] = _easy(sets, alone)
         both = _standard(scores["the bundle's head"])
         scores["head, embedding, topic and form"] = both + _standard(scores[OURS])
     found = [
@@ -84,6 +100,21 @@ def routers(sets: Sets) -> list[Router]:
     ]
     hindsight = test.weak.astype(float) - test.strong.astype(float)
     return [*found, _router("hindsight", hindsight, test, is_known=False), _chance(test)]
+
+
+def lines(sets: Sets) -> list[Line]:
+    """Return what each line between cheap and strong is worth, by the shipped difficulty."""
+    manifest = sets.encoder.bundle.manifest
+    if _HEAD not in manifest.heads:
+        return []
+    test = read_questions(sets.data, sets.split)
+    hard = np.array([difficulty(manifest, e) for e in sets.encode(test.texts, "questions")])
+    found = []
+    for above in _LINES:
+        strong = hard >= above
+        accuracy = np.where(strong, test.strong, test.weak).mean() / test.strong.mean()
+        found.append(Line(above, rounded(float(strong.mean())), rounded(float(accuracy))))
+    return found
 
 
 def _router(
@@ -157,6 +188,11 @@ def _crossed(train: Questions, vectors: Floats) -> Score:
 def _vectors(sets: Sets, questions: Questions) -> Floats:
     encodings = sets.encode(questions.texts, "questions")
     return np.stack([each.mean("embedding") for each in encodings]).astype(np.float64)
+
+
+def _easy(sets: Sets, texts: list[str]) -> Floats:
+    logits = [e.mean(_HEAD) for e in sets.encode(texts, "questions")]
+    return np.array([each[0] - each[1] for each in logits])
 
 
 def _standard(values: Floats) -> Floats:

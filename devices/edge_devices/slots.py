@@ -151,5 +151,5 @@ class Slots:
 
 
 def tree_slots(root: Path) -> Slots:
-    """Return the places of the installed runtime: ``a``, ``b`` and the link ``current``."""
+    """Return the places of runtimes that updates brought: ``a``, ``b``, the link ``current``."""
     return Slots(root / "current", (root / "a", root / "b"), root / "trial.json")

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+import msgspec
+
 from edge_runtime.assistant.local_answer import local_answer
 from edge_runtime.bundles.manifest import Head, HeadType
 from edge_runtime.errors import BadRequestError, BundleError, UnsupportedTaskError
 from edge_runtime.messages import Answer, Request
-from edge_runtime.routing.confidence import confidence, sure_entities
+from edge_runtime.routing.confidence import confidence, guarantee_of, sure_entities
+from edge_runtime.routing.decision import is_foreign
+from edge_runtime.routing.language import identify
 from edge_runtime.tasks.classification import certainty, classify, text_logits
 from edge_runtime.tasks.embedding import embed
 from edge_runtime.tasks.encoder import Encoder
@@ -59,8 +63,19 @@ class _EncoderTasks:
             return self._answered(request, result, certainty(logits), f"head {name}, {note}", *none)
         calibration = self._encoder.bundle.manifest.calibration.get(name)
         sure = confidence(logits, head, calibration)
+        guarantee = None
+        if result.label not in {head.out_of_scope, *head.needs_large_model}:
+            guarantee = None if self._is_foreign(request) else guarantee_of(sure, calibration)
         note = "calibrated" if calibration else "softmax, not calibrated"
-        return self._answered(request, result, sure, f"head {name}, confidence {note}")
+        note += "" if guarantee or calibration is None else ", without guarantee"
+        answer = self._answered(request, result, sure, f"head {name}, confidence {note}")
+        return msgspec.structs.replace(answer, guarantee=guarantee)
+
+    def _is_foreign(self, request: Request) -> bool:
+        languages = self._encoder.bundle.manifest.languages
+        return is_foreign(
+            request.lang or identify(request.text, languages or ("en",))[0], languages
+        )
 
     def _classify_by_meaning(self, request: Request, labels: Labels) -> Answer:
         if request.options.get("head") is not None:

@@ -20,3 +20,10 @@ def local_answer(
         reason=list(reasons),
         model=bundle.model_name,
     )
+
+
+def with_text(answer: Answer, written: Answer, *, counts: bool) -> Answer:
+    """Return a local answer with a text that was written for it; whose it is where that counts."""
+    result = {**(answer.result or {}), "text": (written.result or {}).get("text", "")}
+    model = written.model if counts else answer.model
+    return msgspec.structs.replace(answer, result=result, model=model)

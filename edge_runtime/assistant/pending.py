@@ -6,7 +6,14 @@ import msgspec
 
 from edge_runtime.assistant.caching.known import CacheQuestion
 from edge_runtime.errors import EdgeError, ExpiredError, UnavailableError
-from edge_runtime.messages import Answer, Escalation, Privacy, WhenOffline, error_info
+from edge_runtime.messages import (
+    Answer,
+    Escalation,
+    Privacy,
+    Redaction,
+    WhenOffline,
+    error_info,
+)
 from edge_runtime.routing.rules import Facts
 
 
@@ -16,8 +23,9 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
     ``guess`` is the local best guess, complete but for its status; ``placeholders`` maps what
     stands in ``escalation.text`` to what it stands for; ``deadline_ms`` counts from the arrival;
     ``client`` is whose budget it is on; ``facts`` and ``privacy`` are what was known and what held
-    when it was decided that it may leave. ``session`` is the conversation that it belongs to;
-    ``question`` is what its answer may be found by again, None where that is not kept.
+    when it was decided that it may leave, ``private`` is what was done with each kind of private
+    text in it. ``session`` is the conversation that it belongs to; ``question`` is what its answer
+    may be found by again, None where that is not kept.
     """
 
     escalation: Escalation
@@ -28,6 +36,7 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
     client: str = "local"
     facts: Facts = Facts()
     privacy: Privacy = "redact"
+    private: dict[str, Redaction] = {}
     session: str | None = None
     question: CacheQuestion | None = None
 

@@ -13,33 +13,31 @@ import msgspec
 
 import edge_runtime
 from edge_runtime.assistant.commands.names import Home
+from edge_runtime.assistant.drift_watch import DriftWatch
 from edge_runtime.assistant.explanation import Explanation
 from edge_runtime.assistant.governing.governor import Governor
 from edge_runtime.assistant.governing.judge import Judge
 from edge_runtime.assistant.local import open_local
+from edge_runtime.assistant.local_answer import with_text
 from edge_runtime.assistant.memory.file import Memory
 from edge_runtime.assistant.pending import Pending
 from edge_runtime.assistant.reading import Reading, read
 from edge_runtime.bundles.store import Bundle
 from edge_runtime.errors import BadRequestError, EdgeError, PolicyDeniedError, UnsupportedTaskError
 from edge_runtime.inference.resources import Resources
-from edge_runtime.messages import (
-    Answer,
-    Escalation,
-    Reply,
-    Request,
-    Timing,
-    check_text,
-)
-from edge_runtime.routing.decision import Decision
-from edge_runtime.routing.drift import Drift, DriftAlarm
-from edge_runtime.routing.policy import EffectivePolicy, OwnerPolicy, effective
+from edge_runtime.messages import Answer, Reply, Request, Timing, check_text
+from edge_runtime.routing.decision import Decision, Step, is_worth_writing, written
+from edge_runtime.routing.policy import OwnerPolicy, effective
 from edge_runtime.tasks.expecting import ExpectingEncoder
 from edge_runtime.tasks.text_output import Limits
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from edge_runtime.assistant.escalating import Escalating
     from edge_runtime.assistant.memory.recall import Recall
     from edge_runtime.assistant.writing import Writer
+    from edge_runtime.assistant.writing_first import WritingFirst
 
 
 _READ_TASKS = {"ask", "classify", "tag", "embed"}  # for which a text is read once, as a whole
@@ -50,14 +48,16 @@ class Assistant:
 
     ``policy`` is the owner's, or the governor that knows the one in force and what was spent.
     ``home`` holds the owner's names for devices and areas, which home commands are matched to.
-    ``memory`` is where sessions and kept answers are; without one they end with the process.
+    ``memory`` is where sessions and kept answers are, ``drift_file`` where the drift alarm goes on
+    from after a restart; without them both end with the process.
+    ``writes`` is a bundle that makes text, which easy free questions are tried on first.
     ``new_id`` makes the correlation of an escalation: 128 random bits as hex.
 
     Raises:
         BundleError: the bundle cannot be loaded.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but two are keywords
         self,
         bundle: Bundle,
         policy: OwnerPolicy | Governor | None = None,
@@ -65,6 +65,8 @@ class Assistant:
         resources: Resources | None = None,
         home: Home | None = None,
         memory: Memory | None = None,
+        drift_file: Path | None = None,
+        writes: Bundle | None = None,
         new_id: Callable[[], str] = lambda: os.urandom(16).hex(),
     ) -> None:
         self.bundle = bundle
@@ -76,11 +78,11 @@ class Assistant:
         self._judge = None if self._encoder is None else Judge(self._encoder)
         self.writer = None if bundle.manifest.heads else _writer(bundle, resources)
         self._local_tasks = {} if self._encoder is None else open_local(self._encoder)
+        self._writes = None if writes is None else _writing_first(writes, resources)
         self.memory = memory or Memory()
         self._recall: Recall | None = None
         self._new_id = new_id
-        self._drift = _drift_alarm(bundle)
-        self._drifted: list[Drift] = []
+        self._drift = DriftWatch(bundle.manifest.calibration.get("intent"), drift_file)
         # `ask` needs to know what is meant; a bundle without such a head serves single tasks only
         ask = ("ask",) if "intent" in bundle.manifest.heads else ()
         written = () if self.writer is None else self.writer.tasks
@@ -145,15 +147,21 @@ class Assistant:
         assert self._encoder is not None, "only a bundle with heads knows ask"  # noqa: S101
         assert self._judge is not None  # noqa: S101 - as above
         reading = read(self._encoder, request.text)
-        if self._drift is not None and reading.scope is not None:
-            alarm = self._drift.see(reading.scope)
-            self._drifted += [] if alarm is None else [alarm]
-        question, decision = self._judge.decide(self.governor, request, reading)
-        answer = _timed(self._local(request, reading, decision), started)
+        self._drift.see(reading.scope)
+        question, decision = self._judge.decide(self.governor, request, reading, self._was_asked)
+        local = self._local(request, reading, decision)
+        if self._writes is not None and is_worth_writing(question, decision):
+            made = self._writes.answer(request, decision.policy.deadline_ms)
+            if made is not None:
+                decision = written(decision, made.confidence, made.guarantee, made.reason[-1])
+                local = self._local(request, reading, decision)
+                local = with_text(local, made, counts=decision.sure)
+        answer = _timed(local, started)
         outcome: Answer | Pending = answer
         if decision.escalate:
-            outcome = self._pending(request, reading, decision.policy, answer)
-            outcome = msgspec.structs.replace(outcome, facts=question.facts)
+            outcome = self._escalating().prepare(
+                request, reading, question, decision, answer, self.governor.policy.sessions
+            )
             outcome = self._remembering().answered_before(
                 request, reading, outcome, decision.policy, self.governor.policy
             )
@@ -183,12 +191,21 @@ class Assistant:
             raise UnsupportedTaskError(f"bundle {name!r} has no intents, so it decides nothing")
         check_text(request.text)
         reading = read(self._encoder, request.text)
-        _, decision = self._judge.decide(self.governor, request, reading, in_full=True)
+        question, decision = self._judge.decide(
+            self.governor, request, reading, self._was_asked, in_full=True
+        )
         leaves = None
         if decision.escalate:
             guess = self._local(request, reading, decision)
-            leaves = self._pending(request, reading, decision.policy, guess).escalation
-        return Explanation(decision.outcome, decision.steps, decision.reasons, leaves)
+            sessions = self.governor.policy.sessions
+            prepared = self._escalating().prepare(
+                request, reading, question, decision, guess, sessions
+            )
+            leaves = prepared.escalation
+        steps = decision.steps
+        if self._writes is not None and is_worth_writing(question, decision):
+            steps = [*steps, Step("written", self._writes.said)]
+        return Explanation(decision.outcome, steps, decision.reasons, leaves)
 
     def finish(self, pending: Pending, reply: Reply) -> Answer:
         """Return the final answer: the worker's text, checked, with its placeholders filled in."""
@@ -207,12 +224,20 @@ class Assistant:
             self._recall = Recall(self.memory, self._encoder)
         return self._recall
 
+    def _escalating(self) -> Escalating:
+        # as above, and so do the patterns of what is private
+        from edge_runtime.assistant.escalating import Escalating  # noqa: PLC0415
+
+        return Escalating(self._remembering(), self._new_id)
+
+    def _was_asked(self, request: Request) -> bool:
+        return self._remembering().was_asked(request)
+
     def facts(self) -> list[tuple[str, dict[str, Any]]]:
         """Return what happened since the last call: kind and content, without anybody's text."""
-        drifted, self._drifted = self._drifted, []
         denied = [] if self._judge is None else self._judge.denied()
         return [
-            *(("drift", dataclasses.asdict(each)) for each in drifted),
+            *(("drift", dataclasses.asdict(each)) for each in self._drift.told()),
             *(("policy-denied", each) for each in denied),
         ]
 
@@ -248,47 +273,6 @@ class Assistant:
             model=self.bundle.model_name,
         )
 
-    def _pending(
-        self, request: Request, reading: Reading, policy: EffectivePolicy, guess: Answer
-    ) -> Pending:
-        # its patterns take milliseconds, which a text that stays here need not wait for
-        from edge_runtime.routing.redaction.patterns import find_private  # noqa: PLC0415
-        from edge_runtime.routing.redaction.redacting import Redacted, redact  # noqa: PLC0415
-
-        recall, privacy = self._remembering(), policy.privacy
-        session = recall.session(request, privacy)
-        redacted = Redacted(request.text)
-        if privacy == "redact":
-            private = find_private(request.text, [*reading.personal, *reading.entities])
-            redacted = redact(request.text, private, session.placeholders)
-        context = reading.context(redacted.moved(reading.entities), guess.confidence)
-        context = recall.extended(context, request, session, privacy, self.governor.policy.sessions)
-        return Pending(
-            escalation=Escalation(
-                id=self._new_id(),
-                text=redacted.text,
-                task=request.task,
-                lang=request.lang,
-                context=context,
-                max_cost_usd=policy.max_cost_usd,
-                deadline_ms=policy.deadline_ms,
-            ),
-            guess=msgspec.structs.replace(guess, redacted=redacted.counts()),
-            placeholders=redacted.placeholders,
-            when_offline=policy.when_offline,
-            deadline_ms=policy.deadline_ms,
-            client=request.client,
-            privacy=privacy,
-            session=request.session,
-        )
-
-
-def _drift_alarm(bundle: Bundle) -> DriftAlarm | None:
-    calibration = bundle.manifest.calibration.get("intent")
-    if calibration is None or not calibration.scope_quantiles:
-        return None
-    return DriftAlarm(calibration.scope_quantiles)
-
 
 def _listening(request: Request, home: Home | None) -> dict[str, str]:
     """Return the area where the request was heard, if it or the owner tells."""
@@ -300,6 +284,12 @@ def _writer(bundle: Bundle, resources: Resources | None) -> Writer:
     from edge_runtime.assistant.writing import Writer  # noqa: PLC0415 - takes 10 ms
 
     return Writer(bundle, resources)
+
+
+def _writing_first(bundle: Bundle, resources: Resources | None) -> WritingFirst:
+    from edge_runtime.assistant.writing_first import WritingFirst  # noqa: PLC0415 - as above
+
+    return WritingFirst(bundle, resources)
 
 
 def _timed(answer: Answer, started: float) -> Answer:

@@ -17,6 +17,7 @@ from edge_runtime.routing.confidence import (
     confidence,
     confidence_in,
     features,
+    probability_of,
     sure_entities,
 )
 from edge_runtime.tasks.classification import Classification, classify
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from edge_runtime.assistant.commands.command import Command
 
 _EMBEDDING = "embedding"
+_DIFFICULTY = "difficulty"
 _LIKELY = 0.5
 _SURE = 0.9  # confidence from which on a command counts where no threshold passed calibration
 
@@ -40,8 +42,9 @@ class Reading:
     that is out of scope, that this is a mistake; for one that needs the large model, 0. ``target``
     is what a home command is aimed at; ``command`` the label of that head, None where not sure.
     ``scope`` is the feature ``scope_score`` of the calibration, None without one. ``home_intent``
-    is the home intent that says the same as ``intent``, where that is another label. ``encoding``
-    is what all of it was read from.
+    is the home intent that says the same as ``intent``, where that is another label. ``difficulty``
+    of a text that takes free text to answer is the probability that a small model would answer it
+    wrongly. ``encoding`` is what all of it was read from.
     """
 
     intent: Classification
@@ -56,6 +59,7 @@ class Reading:
     command: str | None = None
     scope: float | None = None
     home_intent: str | None = None
+    difficulty: float | None = None
     encoding: Encoding | None = None
 
     @property
@@ -119,9 +123,10 @@ def read(encoder: Encoder, text: str) -> Reading:
     intent = classify("intent", head, logits)
     found = features(logits, head)
     sure = confidence_in(found, calibration)
+    is_free = intent.label == head.out_of_scope or intent.label in head.needs_large_model
     if intent.label == head.out_of_scope:
         sure = 1.0 - sure
-    elif intent.label in head.needs_large_model:
+    elif is_free:
         sure = 0.0
     return Reading(
         intent=intent,
@@ -136,6 +141,7 @@ def read(encoder: Encoder, text: str) -> Reading:
         command=_command(manifest, encoding),
         scope=_scope(found, calibration),
         home_intent=_home_intent(logits, head, intent.label),
+        difficulty=difficulty(manifest, encoding) if is_free else None,
         encoding=encoding,
     )
 
@@ -169,6 +175,20 @@ def _target(head: Head | None, encoding: Encoding) -> Candidate | None:
     if head is None:
         return None
     return classify("target", head, encoding.mean("target")).candidates[0]
+
+
+def difficulty(manifest: Manifest, encoding: Encoding) -> float | None:
+    """Return the probability that a small model would answer wrongly; None without such a head.
+
+    By the calibrated softmax, of the labels that need the large model.
+    """
+    head = manifest.heads.get(_DIFFICULTY)
+    if head is None:
+        return None
+    calibration = manifest.calibration.get(_DIFFICULTY)
+    temperature = 1.0 if calibration is None else calibration.temperature or 1.0
+    logits = encoding.mean(_DIFFICULTY)
+    return round(probability_of(head.needs_large_model, logits, head, temperature), 4)
 
 
 def _command(manifest: Manifest, encoding: Encoding) -> str | None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_runtime.assistant.way_back import go_back, has_way_back
 from edge_runtime.errors import UnavailableError
 from edge_runtime.routing.budget import Clock
 
@@ -130,13 +131,19 @@ def _inode(path: Path | None) -> tuple[int, int] | None:
 
 
 def prepare(db: sqlite3.Connection, schema: Sequence[str], version: int) -> None:
-    """Make the tables of a new file; raises sqlite3.Error for one of another version."""
+    """Make the tables of a new file; bring a newer one back if it has a way, see ``way_back``.
+
+    Raises:
+        sqlite3.Error: it is of another version.
+    """
     import sqlite3  # noqa: PLC0415
 
     (found,) = db.execute("PRAGMA user_version").fetchone()
     if found == 0:
         for statement in (*schema, f"PRAGMA user_version = {version}"):
             db.execute(statement)
+    elif found > version and has_way_back(db, found, version):
+        go_back(db, version)
     elif found != version:
         raise sqlite3.DatabaseError(
             f"its format is {found}, and this runtime reads {version}; move it away to "

@@ -18,6 +18,7 @@ from edge_runtime.settings import Settings, load_settings
 if TYPE_CHECKING:
     from edge_runtime.assistant.governing.governor import Governor
     from edge_runtime.assistant.pipeline import Assistant
+    from edge_runtime.bundles.store import Bundle
 
 _SMALL_MB = 64  # fits the memory of every board
 
@@ -110,12 +111,15 @@ def open_assistant(
     """
     if (call := current_call()) is not None:
         return call.host.assistant(bundle, call.directory)
+    from edge_runtime.assistant.drift_watch import FILE_NAME as DRIFT_FILE
     from edge_runtime.assistant.memory.file import FILE_NAME, Memory
     from edge_runtime.assistant.pipeline import Assistant
     from edge_runtime.bundles.store import Store
     from edge_runtime.inference.resources import Resources
 
-    opened = Store(settings.state_directory).open(bundle or settings.bundle)
+    store = Store(settings.state_directory)
+    opened = store.open(bundle or settings.bundle)
+    writes = store.open(settings.writer) if settings.writer and _decides(opened) else None
     size_mb = sum(file.size_bytes for file in opened.manifest.files) / 1e6
     if brief and opened.manifest.heads and size_mb < _SMALL_MB and settings.memory_mb is None:
         resources = Resources(threads=settings.threads or 1, spinning=False)
@@ -127,7 +131,15 @@ def open_assistant(
         resources=resources,
         home=settings.home,
         memory=Memory(settings.state_directory / FILE_NAME),
+        # what one command sees is no stream of queries, and would cost it a write
+        drift_file=settings.state_directory / DRIFT_FILE if shared else None,
+        writes=writes,
     )
+
+
+def _decides(bundle: Bundle) -> bool:
+    """Whether a bundle tells free questions from others."""
+    return "intent" in bundle.manifest.heads
 
 
 def check_task(assistant: Assistant, task: str) -> None:

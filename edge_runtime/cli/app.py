@@ -92,7 +92,8 @@ def run_verb(arguments: list[str]) -> int:
 
 def main() -> None:
     """Run the command; an error is one line on stderr and exit status 1."""
-    run_app(app)
+    # by that name also where it runs as a module, out of a tree that an update brought
+    run_app(functools.partial(app, prog_name="edge-run"))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,16 +42,35 @@ def serve(
     ] = None,
     worker: Annotated[
         str | None,
-        typer.Option("--id", help="This worker's name; host name and process if left out."),
+        typer.Option("--id", help="This worker's name; its user name on the broker, if left out."),
     ] = None,
+    strong_model: Annotated[
+        str | None,
+        typer.Option(help="A stronger model of the same endpoint, for questions that look hard."),
+    ] = None,
+    strong_above: Annotated[
+        float,
+        typer.Option(
+            min=0, max=1, help="From which difficulty on it is asked, unless a node's owner says."
+        ),
+    ] = 0.3,
     key_file: Annotated[
         Path | None, typer.Option(help="A private file with the key; else OPENAI_API_KEY.")
     ] = None,
+    llm_allow_plain: Annotated[
+        bool, typer.Option("--llm-allow-plain", help="Send texts over a network without TLS.")
+    ] = False,
     price_in: Annotated[
         float | None, typer.Option(min=0, help="USD per million prompt tokens; 0 if it is free.")
     ] = None,
     price_out: Annotated[
         float | None, typer.Option(min=0, help="USD per million answer tokens; 0 if it is free.")
+    ] = None,
+    strong_price_in: Annotated[
+        float | None, typer.Option(min=0, help="As --price-in, of the stronger model.")
+    ] = None,
+    strong_price_out: Annotated[
+        float | None, typer.Option(min=0, help="As --price-out, of the stronger model.")
     ] = None,
     concurrency: Annotated[int, typer.Option(min=1, help="Calls to the LLM at once.")] = 4,
     timeout_s: Annotated[float, typer.Option(min=1, help="The longest call to the LLM.")] = 60.0,
@@ -78,6 +98,7 @@ def serve(
     settings = load_settings(
         broker=broker, llm_url=llm, llm_model=model, mqtt_protocol=protocol,
         llm_key_file=str(key_file) if key_file else None, state=state,
+        llm_allow_plain=llm_allow_plain or None,
     )  # fmt: skip
     if settings.broker is None:
         raise ConfigError("which broker? give --broker mqtt://localhost, or set EDGE_BROKER")
@@ -88,31 +109,55 @@ def serve(
         from edge_runtime.bridge.cloud.llm import make_llm
         from edge_runtime.bridge.cloud.prompt import build_messages
         from edge_runtime.bridge.cloud.prompt_template import read_template
+        from edge_runtime.bridge.cloud.two_models import TwoModels
         from edge_runtime.bridge.cloud.worker import Worker
         from edge_runtime.bridge.cloud.written import Price
 
-        unpriced = price_in is None and price_out is None
-        large = make_llm(
+        ask = partial(
+            make_llm,
             settings.llm_url,
-            model=settings.llm_model,
             key_file=Path(settings.llm_key_file) if settings.llm_key_file else None,
-            price=None if unpriced else Price(price_in or 0.0, price_out or 0.0),
             timeout_s=timeout_s,
             max_tokens=max_tokens,
+            allow_plain=settings.llm_allow_plain,
             prompt=build_messages if prompt is None else read_template(prompt),
         )
-        name = worker or f"{settings.node_name[:50]}-{os.getpid()}"
+
+        def priced(prompt_usd: float | None, generation_usd: float | None) -> Price | None:
+            unknown = prompt_usd is None and generation_usd is None
+            return None if unknown else Price(prompt_usd or 0.0, generation_usd or 0.0)
+
+        large = ask(model=settings.llm_model, price=priced(price_in, price_out))
+        if strong_model is not None:
+            strong = ask(model=strong_model, price=priced(strong_price_in, strong_price_out))
+            large = TwoModels(large, strong, strong_above)
+        address = broker_settings(settings, settings.broker)
+        name, process = _identity(settings, worker, address.username)
         run_until_signalled(
             Worker(
-                broker_settings(settings, settings.broker),
+                address,
                 large,
                 name=name,
+                process=process,
                 concurrency=concurrency,
                 answering=_answering(large, settings, budget),
                 drain_s=drain_s,
                 announce_s=announce_s,
             )
         )
+
+
+def _identity(settings: Settings, chosen: str | None, user: str | None) -> tuple[str, str]:
+    """Return the worker's name, and what tells this process from others of the same name.
+
+    The user name, as far as topics allow it, is the name that an ACL lets it use.
+    """
+    from edge_runtime.bridge.protocol.topics import is_name
+
+    here = f"{settings.node_name[:50]}-{os.getpid()}"
+    if chosen is None and user is not None and is_name(user):
+        return user, here
+    return chosen or here, ""
 
 
 def _answering(llm: Llm, settings: Settings, budget: Path | None) -> Answering:
@@ -123,6 +168,12 @@ def _answering(llm: Llm, settings: Settings, budget: Path | None) -> Answering:
     from edge_runtime.bridge.cloud.spend import SpendBook
 
     directory = worker_state(settings)
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as exc:
+        raise ConfigError(
+            f"accounts cannot be kept in {directory}: {exc.strerror}; choose another --state"
+        ) from exc
     return Answering(
         llm,
         accounts=NodeAccounts(

@@ -29,7 +29,8 @@ def chosen_companions(settings: Settings) -> list[Companion]:
         from edge_runtime.bridge.protocol.home_assistant import Device
 
         board = probe_board()
-        device = Device(edge_runtime.__version__, board.model or board.machine)
+        name = board.model or board.machine
+        device = Device(edge_runtime.__version__, name, settings.bundle)
         chosen.append(Discovery(topics, device))
     if settings.hermes is not None:
         from edge_runtime.bridge.node.hermes import Hermes

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge_runtime.cli.escalate import broker_settings
+from edge_runtime.cli.http_address import HttpCert, HttpCertKey, read_http_address
 from edge_runtime.cli.options import Broker
 from edge_runtime.cli.service import log_to_stderr, run_until_signalled, signals_held
 from edge_runtime.errors import ConfigError
@@ -41,12 +42,8 @@ def dashboard(
         list[str] | None,
         typer.Option(metavar="NAME", help="A name that browsers know this server by; repeatable."),
     ] = None,
-    http_cert: Annotated[
-        str | None, typer.Option(metavar="FILE", help="TLS certificate (PEM).")
-    ] = None,
-    http_cert_key: Annotated[
-        str | None, typer.Option(metavar="FILE", help="The certificate's private key (PEM).")
-    ] = None,
+    http_cert: HttpCert = None,
+    http_cert_key: HttpCertKey = None,
     http_allow_plain: Annotated[
         bool, typer.Option("--http-allow-plain", help="Serve a network without TLS.")
     ] = False,
@@ -62,7 +59,7 @@ def dashboard(
     settings = load_settings(broker=broker)
     if settings.broker is None:
         raise ConfigError("which broker? give --broker mqtt://localhost, or set EDGE_BROKER")
-    address = _address(http, _path(http_cert), _path(http_cert_key), allow_plain=http_allow_plain)
+    address = _address(http, http_cert, http_cert_key, allow_plain=http_allow_plain)
     token = secrets.token_urlsafe(_TOKEN_BYTES)
     if token_file is not None:
         token = read_secret_file(Path(token_file))
@@ -92,16 +89,14 @@ def dashboard(
 
 
 def _address(
-    text: str, cert: Path | None, cert_key: Path | None, *, allow_plain: bool
+    text: str, cert: str | None, cert_key: str | None, *, allow_plain: bool
 ) -> HttpSettings:
     """Read the address; the token that every visitor needs stands for the key.
 
     Raises:
         ConfigError: the address is wrong, or would send texts and the token unencrypted.
     """
-    from edge_runtime.http.address import HttpSettings
-
-    address = HttpSettings.parse(text, allow_open=True, cert_file=cert, cert_key_file=cert_key)
+    address = read_http_address(text, cert, cert_key, allow_open=True)
     if not (address.only_local or cert or allow_plain):
         raise ConfigError(
             f"a page at {text} would cross the network unencrypted, and its token with it: give "
@@ -113,7 +108,3 @@ def _address(
 def _own_names(*, only_local: bool) -> list[str]:
     host = os.uname().nodename.lower()
     return [] if only_local else [host, f"{host}.local"]
-
-
-def _path(name: str | None) -> Path | None:
-    return Path(name).expanduser() if name else None

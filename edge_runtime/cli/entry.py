@@ -7,9 +7,10 @@ import os
 import sys
 from collections.abc import Callable
 
+import edge_runtime
 from edge_runtime.cli import plain
 from edge_runtime.cli.run import run_app
-from edge_runtime.places import client_sockets
+from edge_runtime.places import TREES_VARIABLE, client_sockets, trees_directory
 
 _VERBOSE = {"-v", "--verbose"}
 _NO_SOCKET = "--no-socket"
@@ -20,6 +21,7 @@ def main() -> None:
     # the BLAS of numpy would start a thread for every core, for which nothing here has work
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     options, rest = _split(sys.argv[1:])
+    _enter_tree(rest)
     command = plain.read(rest)
     status = _status_of(lambda: _ask_nodes(command, options, rest))
     if status is not None:
@@ -34,6 +36,19 @@ def main() -> None:
     from edge_runtime.cli.plain_verbs import run_plainly
 
     _leave(_status_of(lambda: run_plainly(command)) or 0)
+
+
+def _enter_tree(arguments: list[str]) -> None:
+    """Become the runtime that an update brought, if this is what is installed and there is one."""
+    if TREES_VARIABLE in os.environ:
+        return
+    trees = trees_directory(os.environ)
+    os.environ[TREES_VARIABLE] = trees
+    if os.path.isdir(trees):  # noqa: PTH112 - pathlib takes 5 ms
+        from edge_devices.launch import enter
+
+        is_start = arguments[:1] == ["serve"]
+        enter(trees, edge_runtime.__version__, sys.argv[1:], is_start=is_start)
 
 
 def _split(arguments: list[str]) -> tuple[set[str], list[str]]:

@@ -45,7 +45,10 @@ def direct_route(settings: Settings) -> Escalate | None:
         from edge_runtime.bridge.cloud.llm import make_llm
 
         llm = make_llm(
-            settings.llm_url, model=settings.llm_model, key_file=_path(settings.llm_key_file)
+            settings.llm_url,
+            model=settings.llm_model,
+            key_file=_path(settings.llm_key_file),
+            allow_plain=settings.llm_allow_plain,
         )
         return lambda escalation, _timeout_s: llm(escalation)
     if settings.broker:

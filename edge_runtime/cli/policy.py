@@ -60,6 +60,8 @@ def show(client: Client = "local", as_json: Json = False) -> None:
         for name, value in msgspec.structs.asdict(getattr(owner, table)).items():
             said = " ".join(value) if isinstance(value, tuple | list) else value
             print(f"{table}.{name} {'not set' if said is None or said == '' else said}")
+    for kind, what in owner.redaction.items():
+        print(f"redaction.{kind} {what}")
     for account in accounts:
         print(f"budget of {account.said()}")
 

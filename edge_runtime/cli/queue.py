@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -132,6 +133,8 @@ def _standard_output_to(file: str) -> Iterator[None]:
         return
     try:
         descriptor = os.open(Path(file), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.fchmod(descriptor, 0o600)  # it may have been there, and open to others
     except OSError as exc:
         raise UnavailableError(f"{file} cannot be written: {exc.strerror}") from exc
     before = os.dup(1)

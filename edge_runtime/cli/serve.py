@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -14,6 +13,7 @@ import typer
 from edge_runtime.assistant.memory.purging import Purging
 from edge_runtime.cli.answering import open_assistant
 from edge_runtime.cli.escalate import broker_settings
+from edge_runtime.cli.http_address import HttpCert, HttpCertKey, read_http_address
 from edge_runtime.cli.options import Broker, BundleOption
 from edge_runtime.cli.service import (
     Service,
@@ -22,7 +22,7 @@ from edge_runtime.cli.service import (
     run_until_signalled,
     signals_held,
 )
-from edge_runtime.cli.state import owned
+from edge_runtime.cli.state import OUTBOX_FILE, owned
 from edge_runtime.cli.updating import (
     UpdateEvents,
     command,
@@ -35,6 +35,7 @@ from edge_runtime.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from edge_runtime.assistant.pipeline import Assistant
+    from edge_runtime.bridge.node.node import Node
 
 
 def serve(
@@ -75,14 +76,14 @@ def serve(
     http_allow_open: Annotated[
         bool, typer.Option("--http-allow-open", help="Serve a network without a key.")
     ] = False,
-    http_cert: Annotated[
-        str | None, typer.Option(metavar="FILE", help="TLS certificate (PEM).")
-    ] = None,
-    http_cert_key: Annotated[
-        str | None, typer.Option(metavar="FILE", help="The certificate's private key (PEM).")
-    ] = None,
+    http_cert: HttpCert = None,
+    http_cert_key: HttpCertKey = None,
 ) -> None:
     """Answer requests on MQTT topics edge/v1/NODE/req/…, over HTTP, or both, until SIGTERM."""
+    from edge_runtime.cli.app import run_verb
+    from edge_runtime.cli.local_socket.node_host import local_socket
+    from edge_runtime.cli.local_socket.without_node import WithoutNode
+
     read_settings = partial(
         load_settings,
         broker=broker,
@@ -99,14 +100,7 @@ def serve(
         http_cert_key_file=http_cert_key,
     )
     settings = read_settings()
-    if settings.broker is None and settings.http is None:
-        raise ConfigError(
-            "which broker? give --broker mqtt://localhost, or set EDGE_BROKER; or --http :8080"
-        )
-    if model and settings.http is None:
-        raise ConfigError("--model offers a bundle over HTTP: give --http :8080 with it")
-    if settings.metrics is not None and settings.broker is None:
-        raise ConfigError("--metrics tells of a node: give --broker mqtt://localhost with it")
+    _check_whole(settings, offers_more=bool(model))
     log_to_stderr()
     with contextlib.ExitStack() as stack:
         state = stack.enter_context(owned(settings.state_directory))
@@ -120,17 +114,17 @@ def serve(
         updating = update_service(updates, settings, assistant.begin, events)
         services: list[Service] = [Purging(assistant.memory), updating]
         why_stuck: Callable[[], str | None] = lambda: None  # noqa: E731 - replaced by the node's
+        lent: Node | WithoutNode = WithoutNode(state / OUTBOX_FILE)
         if settings.broker is not None:
             from edge_runtime.assistant.governing.pacer import Pacer
             from edge_runtime.bridge.node.control import Steering
+            from edge_runtime.bridge.node.health import Sources
             from edge_runtime.bridge.node.node import Node
             from edge_runtime.bridge.node.options import NodeOptions
             from edge_runtime.bridge.node.rate_limits import rate_limits
             from edge_runtime.bridge.paced import Paced
-            from edge_runtime.cli.app import run_verb
             from edge_runtime.cli.companions import chosen_companions
             from edge_runtime.cli.link_status import LinkStatus
-            from edge_runtime.cli.local_socket.node_host import local_socket
 
             address = broker_settings(settings, settings.broker)
             pacer = Pacer(settings.board_profile())
@@ -143,13 +137,13 @@ def serve(
                 address,
                 Paced(assistant, pacer),
                 name=settings.node_name,
-                outbox=state / "outbox.db",
+                outbox=state / OUTBOX_FILE,
                 options=NodeOptions(
                     commands_topic=settings.commands_topic, escalations=settings.queue
                 ),
                 gate=governor,
                 companions=[LinkStatus(address.address), events, *chosen_companions(settings)],
-                budgets=governor,
+                sources=Sources(governor, pacer),
                 steering=Steering(
                     policies, lambda: _check(read_settings), partial(command, updates, updating)
                 ),
@@ -161,7 +155,8 @@ def serve(
             if measured is not None:
                 measured.metrics.follow(lambda: msgspec.json.encode(running.health.now()))
                 services.append(measured)
-            stack.enter_context(local_socket(settings, running, assistant, run_verb))
+            lent = running
+        stack.enter_context(local_socket(settings, lent, assistant, run_verb))
         if settings.http is not None:
             others = [
                 (name, open_assistant(settings, name, shared=True, governor=governor))
@@ -173,25 +168,31 @@ def serve(
         run_until_signalled(Together(services), why_stuck)
 
 
+def _check_whole(settings: Settings, *, offers_more: bool) -> None:
+    if settings.broker is None and settings.http is None:
+        raise ConfigError(
+            "which broker? give --broker mqtt://localhost, or set EDGE_BROKER; or --http :8080"
+        )
+    if offers_more and settings.http is None:
+        raise ConfigError("--model offers a bundle over HTTP: give --http :8080 with it")
+    if settings.metrics is not None and settings.broker is None:
+        raise ConfigError("--metrics tells of a node: give --broker mqtt://localhost with it")
+
+
 def _check(read_settings: Callable[[], Settings]) -> None:
     """Read the settings again: what is wrong is told, and the policy in them is in force."""
     read_settings().owner_policy()
 
 
 def _http_server(settings: Settings, offered: list[tuple[str, Assistant]]) -> Service:
-    from edge_runtime.bridge.mqtt.credentials import read_secret_file
-    from edge_runtime.http.address import HttpSettings
     from edge_runtime.http.offer import by_name
     from edge_runtime.http.server import HttpServer
 
-    key_file = settings.http_key_file
-    certificate = (settings.http_cert_file, settings.http_cert_key_file)
-    files = [None if name is None else Path(name).expanduser() for name in certificate]
-    address = HttpSettings.parse(
+    address = read_http_address(
         settings.http or "",
-        key=None if key_file is None else read_secret_file(Path(key_file).expanduser()),
+        settings.http_cert_file,
+        settings.http_cert_key_file,
+        key_file=settings.http_key_file,
         allow_open=settings.http_allow_open,
-        cert_file=files[0],
-        cert_key_file=files[1],
     )
     return HttpServer(address, by_name(offered))

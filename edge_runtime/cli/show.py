@@ -87,6 +87,10 @@ def _described(opened: Bundle) -> str:
         lines.append(f"head {name}: {head.type}{more}")
         if calibration := manifest.calibration.get(name):
             lines.append(f"  {_promise(calibration)}")
+    for name, calibration in manifest.calibration.items():
+        if name not in manifest.heads:
+            lines.append(f"calibration {name}")
+            lines += [f"  {line}" for line in (_promise(calibration), *_rests_on(calibration))]
     return "\n".join(lines)
 
 
@@ -99,4 +103,15 @@ def _promise(calibration: Calibration) -> str:
         else "no threshold passed, so no guarantee"
     )
     auroc = "-" if calibration.auroc is None else f"{calibration.auroc:.3f}"
+    if calibration.auroc_interval:
+        low, high = min(calibration.auroc_interval), max(calibration.auroc_interval)
+        auroc += f" ({low:.3f} to {high:.3f})"
     return f"{promise}; n {calibration.n}, AUROC {auroc}"
+
+
+def _rests_on(calibration: Calibration) -> Iterator[str]:
+    """Yield what only the calibration of written text says."""
+    if calibration.basis is not None:
+        yield calibration.basis
+    if calibration.max_tokens is not None:
+        yield f"for answers of at most {calibration.max_tokens} tokens"

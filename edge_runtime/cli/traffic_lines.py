@@ -9,7 +9,7 @@ from edge_runtime.bridge.protocol.traffic import Seen
 _RED, _GREEN, _YELLOW, _DIM, _END = "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[2m", "\x1b[0m"
 _COLOURS = {"200": _GREEN, "online": _GREEN, "202": _YELLOW, "offline": _RED}
 _QUIET = {"health", "info", "status", "worker", "policy/state"}
-_LONGEST_TEXT = 200
+_LONGEST = 200
 _MISSING = "-"
 
 
@@ -28,12 +28,15 @@ def line(seen: Seen, *, colour: bool) -> str:
         f"{_MISSING if seen.ms is None else f'{seen.ms:.1f}':>8}",
         f"{_MISSING if seen.confidence is None else f'{seen.confidence:.2f}':>4}",
     ]
-    rest = [_plain(seen.detail)] if seen.detail else []
+    rest = [_cut(_plain(seen.detail))] if seen.detail else []
     if seen.text:
-        shown = seen.text[:_LONGEST_TEXT]
-        rest.append(f'"{_plain(shown)}{"…" if len(seen.text) > len(shown) else ""}"')
+        rest.append(f'"{_cut(_plain(seen.text[: _LONGEST + 1]))}"')
     said = "  ".join([" ".join(cells), *rest]).rstrip()
     return f"{_DIM}{said}{_END}" if colour and seen.kind in _QUIET else said
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def _plain(text: str | None) -> str:

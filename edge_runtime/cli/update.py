@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
+from edge_runtime.cli.by_node import let_node_do
+from edge_runtime.cli.local_socket.call import current_call
 from edge_runtime.cli.options import Json
 from edge_runtime.cli.run import make_app
 from edge_runtime.settings import load_settings
@@ -19,8 +21,9 @@ if TYPE_CHECKING:
 
 update = make_app(
     "update",
-    "Newer bundles, and the runtime itself, from the repository that [update] names. A new version "
-    "is on trial until it has run for a while; one that was left is taken again by `now` only.",
+    "Newer bundles, and the runtime itself, from the repository that the table `update` of "
+    "edge.toml names. A new version is on trial until it has run for a while; one that was left is "
+    "taken again by `now` only.",
 )
 
 Name = Annotated[str | None, typer.Argument(help="A bundle, or edge-runtime; all if left out.")]
@@ -36,8 +39,9 @@ def check(as_json: Json = False) -> None:
 def now(name: Name = None, as_json: Json = False) -> None:
     """Take what is new: neither stage, window, price of the link nor an earlier failure hold it.
 
-    A running node begins with it by itself, within seconds.
+    A running node does it, and begins with it by itself within seconds.
     """
+    _let_node_do("now", name, as_json=as_json)
 
     def report(progress: Progress) -> None:
         print(progress, file=sys.stderr)
@@ -57,13 +61,22 @@ def status(as_json: Json = False) -> None:
 @update.command("keep")
 def keep(as_json: Json = False) -> None:
     """End the trials: what was switched to stays."""
+    _let_node_do("keep", None, as_json=as_json)
     _print(_opened().trials.keep(), as_json=as_json)
 
 
 @update.command("back")
 def back(name: Name = None, as_json: Json = False) -> None:
     """Go back to the version before, which stays until `now` is said again."""
+    _let_node_do("back", name, as_json=as_json)
     _print(_opened().trials.back(name), as_json=as_json)
+
+
+def _let_node_do(verb: str, name: str | None, *, as_json: bool) -> None:
+    """Let a running node do it, since the files are its user's; return if there is none."""
+    if current_call() is None:
+        named = [] if name is None else [name]
+        let_node_do(["update", verb, *named, *(["--json"] if as_json else [])])
 
 
 def _opened() -> Updates:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from edge_runtime.errors import BadRequestError, ConfigError, EdgeError, UpdateError
+from edge_runtime.places import TREES_VARIABLE
 from edge_runtime.settings import Settings
 from edge_runtime.updates.progress import Progress
 
@@ -61,9 +62,10 @@ def open_updates(settings: Settings) -> Updates:
         if "/" in name or name.startswith("."):
             raise ConfigError(f"update.bundles: {name!r} is no name of a bundle in the store")
     targets = [bundle_target(store, name) for name in dict.fromkeys(names)]
-    if options.trees:
-        trees = Path(options.trees).expanduser()
-        targets.append(runtime_target(trees, lambda: store.find(settings.bundle).resolve()))
+    # unset where this is no edge-run that would begin with another runtime the next time
+    trees = os.environ.get(TREES_VARIABLE)
+    if options.runtime and trees:
+        targets.append(runtime_target(Path(trees), lambda: store.find(settings.bundle).resolve()))
     workplace = Workplace(settings.state_directory / DIRECTORY)
     means = _means(settings, workplace) if options.url else None
     return Updates(
@@ -75,15 +77,19 @@ def open_updates(settings: Settings) -> Updates:
 
 
 def count_start(updates: Updates) -> list[Progress]:
-    """Count a start of what is on trial; what cannot be counted keeps no node from its work."""
+    """Count a start of what is on trial; return where everything stands.
+
+    What cannot be counted keeps no node from its work.
+    """
     try:
         left = updates.trials.started()
+        found = updates.updater.status()
     except EdgeError as exc:
         _log.warning("update: %s", exc)
         return []
     for each in left:
         _log.warning("update: %s", each)
-    return left
+    return [*found, *left]
 
 
 def update_service(
@@ -102,7 +108,7 @@ def update_service(
 
 
 class UpdateEvents:
-    """A companion: tells ``evt/update``, and tells it again at every connect.
+    """A companion: tells ``evt/update``, again at every connect and when Home Assistant starts.
 
     ``main`` is the bundle whose version Home Assistant shows.
     """
@@ -132,8 +138,12 @@ class UpdateEvents:
     def lost(self) -> None:
         """Do nothing: what is missed is said at the next connect."""
 
-    def received(self, _message: Message) -> bool:
-        """Take nothing."""
+    def received(self, message: Message) -> bool:
+        """Hear the birth message of Home Assistant, which its discovery subscribes to and takes."""
+        from edge_runtime.bridge.protocol.home_assistant import is_birth
+
+        if is_birth(message):
+            self.connected()
         return False
 
     def stop(self) -> None:

@@ -91,7 +91,10 @@ class WebServer:
             # connections inherit it; without, the body waits 40 ms for the ACK of the headers
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError as exc:
-            raise ConfigError(f"cannot listen at {host}:{port}: {exc.strerror or exc}") from exc
+            why = (exc.strerror or str(exc)).partition(" (while")[0]  # says the address once more
+            raise ConfigError(
+                f"cannot listen at {host}:{port}: {why}; choose another --http"
+            ) from exc
         if not (self._settings.only_local or self._settings.cert_file):
             _log.warning("texts and keys cross the network unencrypted; see --http-cert")
         self._thread = threading.Thread(

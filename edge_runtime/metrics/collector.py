@@ -12,6 +12,7 @@ from edge_runtime.bridge.protocol.health import Health, read_health
 PREFIX = "edge_runtime"
 
 _LINKS = ("up", "down", "metered")
+_PACES = ("full", "slow", "shed")
 
 
 class HealthCollector(Collector):
@@ -26,7 +27,10 @@ class HealthCollector(Collector):
         yield from _queue(found)
         yield from _counters(found)
         yield from _gauges(found)
-        yield _links(found)
+        yield _one_of("link", "The state of the link is 1.", "state", _LINKS, found.board.link)
+        if found.pace is not None:
+            said = "How fast the board lets the node work: that level is 1."
+            yield _one_of("pace", said, "level", _PACES, found.pace.level)
 
     def describe(self) -> Iterator[Metric]:
         """Yield nothing: names are known once there is health."""
@@ -78,11 +82,11 @@ def _gauges(found: Health) -> Iterator[Metric]:
             yield _gauge(name, said, float(value))
 
 
-def _links(found: Health) -> Metric:
-    links = GaugeMetricFamily(f"{PREFIX}_link", "The state of the link is 1.", labels=["state"])
-    for state in _LINKS:
-        links.add_metric([state], float(found.board.link == state))
-    return links
+def _one_of(name: str, said: str, label: str, values: tuple[str, ...], now: str | None) -> Metric:
+    gauge = GaugeMetricFamily(f"{PREFIX}_{name}", said, labels=[label])
+    for each in values:
+        gauge.add_metric([each], float(each == now))
+    return gauge
 
 
 def _gauge(name: str, said: str, value: float) -> GaugeMetricFamily:

@@ -43,7 +43,8 @@ class MetricsServer:
             )
         except OSError as exc:
             raise ConfigError(
-                f"the metrics address {self._host}:{self._port} cannot be used: {exc.strerror}"
+                f"the metrics address {self._host}:{self._port} cannot be used: {exc.strerror}; "
+                "choose another --metrics"
             ) from exc
         _log.info("metrics at %s", self.url)
 

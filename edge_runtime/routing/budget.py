@@ -9,6 +9,7 @@ side.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator
 from typing import Literal
 
@@ -96,7 +97,7 @@ class Spent(msgspec.Struct, frozen=True):
             self.begun_s,
             self.requests + max(0, requests),
             self.tokens + max(0, tokens),
-            self.cost_usd + cost_usd,
+            min(self.cost_usd + cost_usd, sys.float_info.max),
         )
 
     def without_request(self) -> Spent:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.bundles.manifest import Calibration, Head
-from edge_runtime.messages import Entity
+from edge_runtime.messages import Entity, Guarantee
 
 FEATURES = ("energy", "scope", "margin", "log_odds", "log_prob")
 WRITTEN = "written"  # the calibration of a bundle that makes text; others are named as heads
@@ -84,6 +84,28 @@ def confidence_in(found: dict[str, Floats], calibration: Calibration | None) -> 
     if calibration is None:
         return float(math.exp(float(found["log_prob"])))
     return float(calibrated(found, calibration.features, calibration.weights, calibration.bias))
+
+
+def guarantee_of(sure: float, calibration: Calibration | None) -> Guarantee | None:
+    """Return what is promised of an answer with this confidence, None where nothing is.
+
+    Labels that the calibration counts as refused (out of scope, in need of the large model) are no
+    answers in its sense.
+    """
+    threshold = None if calibration is None else calibration.threshold
+    if calibration is None or threshold is None or sure < threshold:
+        return None
+    return Guarantee(calibration.alpha, calibration.delta, calibration.n)
+
+
+def probability_of(
+    labels: Sequence[str], logits: npt.NDArray[np.floating], head: Head, temperature: float
+) -> float:
+    """Return the probability that one of these labels is right: softmax of ``logits / T``."""
+    values = np.asarray(logits, dtype=np.float64) / temperature
+    weights = np.exp(values - values.max())
+    chosen = [head.labels.index(label) for label in labels]
+    return float(weights[chosen].sum() / weights.sum())
 
 
 def sure_entities(entities: Sequence[Entity], calibration: Calibration | None) -> list[Entity]:

@@ -15,10 +15,8 @@ from typing import Literal
 import msgspec
 
 from edge_runtime.bundles.manifest import Calibration, Head
-from edge_runtime.messages import Guarantee, Privacy, RequestPolicy
-from edge_runtime.routing.budget import Account
-from edge_runtime.routing.gates import Conditions, check_gates
-from edge_runtime.routing.policy import EffectivePolicy, OwnerPolicy, effective, is_stricter, under
+from edge_runtime.messages import Guarantee, RequestPolicy
+from edge_runtime.routing.policy import EffectivePolicy, OwnerPolicy, effective, under
 from edge_runtime.routing.refusal import Refusal
 from edge_runtime.routing.rules import UNKNOWN, Facts, Match, label_of, match
 
@@ -26,8 +24,12 @@ Outcome = Literal["answer", "guess", "escalate", "hold", "deny"]
 """``answer`` is sure; ``guess`` may not be asked about; ``hold`` may be, but not now."""
 
 Kind = Literal[
-    "owner", "request", "rule", "policy", "language", "confidence", "gate", "budget", "outcome"
-]
+    "owner", "request", "rule", "policy", "language", "confidence", "difficulty", "written",
+    "redaction", "gate", "budget", "outcome",
+]  # fmt: skip
+
+
+_FOLLOWS = "a question about what was said before needs the large model"
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -39,13 +41,19 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class Question(msgspec.Struct, frozen=True):
-    """What the bundle makes of a text; ``languages`` are those it has learned, none: any."""
+    """What the bundle makes of a text; ``languages`` are those it has learned, none: any.
+
+    ``difficulty`` of a free question is the probability that a small model would answer it wrongly;
+    ``follows`` is whether it cannot be understood without what was said before.
+    """
 
     facts: Facts
     confidence: float
     head: Head
     calibration: Calibration | None = None
     languages: Sequence[str] = ()
+    difficulty: float | None = None
+    follows: bool = False
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -75,16 +83,17 @@ class Decision(msgspec.Struct, frozen=True):
 
 
 def decide(question: Question, owner: OwnerPolicy, asked: RequestPolicy) -> Decision:
-    """Decide from the head's own answer; gates and budgets come after, in ``held``."""
+    """Decide from the head's own answer; what may hold it back comes after, in ``leaving``."""
     steps = [Step("owner", effective(owner, RequestPolicy()).said())]
     if asked != RequestPolicy():
         steps.append(Step("request", _said(asked)))
-    policy, ruled = _under_rules(owner, effective(owner, asked), question.facts, steps)
+    policy, ruled = under_rules(owner, effective(owner, asked), question.facts, steps)
     steps.append(Step("policy", policy.said()))
     # a promise of 5 % is none to an owner who asks for 2 %
     known = question.calibration
     proven = known if known and known.alpha <= policy.max_local_error else None
     sure, confidence, reason = _judged(question, proven, policy, steps)
+    steps += _hardness(question.difficulty, policy)
     outcome, why = _outcome(policy, sure=sure)
     steps.append(Step("outcome", f"{outcome}: {why}"))
     reasons = [*ruled, reason]
@@ -100,65 +109,50 @@ def decide(question: Question, owner: OwnerPolicy, asked: RequestPolicy) -> Deci
     )
 
 
-def held(
-    decision: Decision, owner: OwnerPolicy, conditions: Conditions, accounts: Sequence[Account]
-) -> Decision:
-    """Return the decision with every gate and budget; those that refuse hold an escalation back."""
-    steps: list[Step] = []
-    refusals: list[Refusal] = []
-    for gate in check_gates(owner.gates, conditions):
-        steps.append(Step("gate", gate.said, gate.refusal is not None))
-        refusals += [] if gate.refusal is None else [gate.refusal]
-    for account in accounts:
-        refusal = account.refusal()
-        steps.append(Step("budget", account.said(), refusal is not None))
-        refusals += [] if refusal is None else [refusal]
-    cost_usd = allowed_cost_usd(decision.policy, accounts)
-    if cost_usd != decision.policy.max_cost_usd:
-        steps.append(Step("budget", f"at most {cost_usd:.6g} USD are left for this answer"))
-    policy = msgspec.structs.replace(decision.policy, max_cost_usd=cost_usd)
-    before = [each for each in decision.steps if each.kind != "outcome"]
-    last = decision.steps[len(before) :]
-    if not refusals or decision.outcome != "escalate":
-        return msgspec.structs.replace(decision, policy=policy, steps=[*before, *steps, *last])
-    # a gate may open any moment, a budget may not
-    refusal = next((each for each in refusals if each.by == "budget"), refusals[0])
-    said = f"hold: {refusal.said}; when_offline {policy.when_offline}"
-    return msgspec.structs.replace(
-        decision,
-        outcome="hold",
-        policy=policy,
-        steps=[*before, *steps, Step("outcome", said)],
-        refusal=refusal,
+def is_worth_writing(question: Question, decision: Decision) -> bool:
+    """Whether a free question is easy enough for the device's own bundle that makes text."""
+    policy, languages = decision.policy, question.languages
+    return (
+        question.difficulty is not None
+        and question.difficulty < policy.write_below
+        and not question.follows
+        and not is_foreign(question.facts.language, languages)
+        and decision.outcome in {"escalate", "hold", "guess"}
+        and policy.escalate != "always"
     )
 
 
-def may_still_leave(facts: Facts, privacy: Privacy, owner: OwnerPolicy) -> Refusal | None:
-    """Return why an escalation that was made under a privacy may not leave any more, if so.
+def written(
+    decision: Decision, confidence: float, guarantee: Guarantee | None, said: str
+) -> Decision:
+    """Return the decision about a question that the device's own bundle has written an answer to.
 
-    It may have waited for days, and the owner may have thought again meanwhile.
+    That counts where it stands under a guarantee of which the owner's ``max_local_error`` is met.
     """
-    policy, _ = _under_rules(owner, effective(owner, RequestPolicy()), facts, [])
-    if policy.denied_by is not None:
-        return Refusal(f"the policy changed: {policy.denied_by} refuses it", by="policy")
-    if policy.escalate == "never":
-        return Refusal("the policy changed: a rule says never to ask", by="policy")
-    if is_stricter(policy.privacy, privacy):
-        return Refusal(f"the policy changed: privacy {policy.privacy}", by="policy")
-    return None
+    proven = guarantee is not None and guarantee.alpha <= decision.policy.max_local_error
+    before = [each for each in decision.steps if each.kind != "outcome"]
+    last = decision.steps[len(before) :]
+    step = Step("written", said, speaks=proven)
+    if not proven:
+        return msgspec.structs.replace(decision, steps=[*before, step, *last])
+    return msgspec.structs.replace(
+        decision,
+        outcome="answer",
+        confidence=confidence,
+        reasons=[*decision.reasons, said],
+        steps=[*before, step, Step("outcome", "answer: written here")],
+        guarantee=guarantee,
+        refusal=None,
+    )
 
 
-def allowed_cost_usd(policy: EffectivePolicy, accounts: Sequence[Account]) -> float | None:
-    """Return what an answer may cost: no more than is left of any budget; None for no limit."""
-    left = [each.cost_left_usd for each in accounts if each.limits.cost_usd is not None]
-    costs = left if policy.max_cost_usd is None else [policy.max_cost_usd, *left]
-    return min(costs, default=None)
-
-
-def _under_rules(
+def under_rules(
     owner: OwnerPolicy, policy: EffectivePolicy, facts: Facts, steps: list[Step]
 ) -> tuple[EffectivePolicy, list[str]]:
-    """Return the policy as the rules make it, and those that changed it in words."""
+    """Return the policy as the rules make it, and those that changed it in words.
+
+    Each of them is a step more.
+    """
     ruled: list[str] = []
     for number, rule in enumerate(owner.rules, 1):
         label = label_of(rule, number)
@@ -180,8 +174,8 @@ def _judged(
     question: Question, proven: Calibration | None, policy: EffectivePolicy, steps: list[Step]
 ) -> tuple[bool, float, str]:
     """Return whether the answer is sure, its confidence, and why in words."""
-    foreign = _foreign(question)
-    confidence = 0.0 if foreign else question.confidence
+    foreign = is_foreign(question.facts.language, question.languages)
+    confidence = 0.0 if foreign or question.follows else question.confidence
     if question.languages:
         spoken = question.facts.language or UNKNOWN
         known = ", ".join(question.languages)
@@ -189,13 +183,29 @@ def _judged(
     sure, said = _sure(confidence, proven, policy)
     label, head = question.facts.intent or "", question.head
     needs_large = _needs_large(label, head)
-    steps.append(Step("confidence", said, not needs_large and not foreign))
+    steps.append(Step("confidence", said, not (needs_large or foreign or question.follows)))
     if foreign:
         return False, confidence, f"language {question.facts.language} is none of the bundle's"
+    if question.follows:
+        steps.append(Step("confidence", _FOLLOWS))
+        return False, confidence, _FOLLOWS
     if needs_large:
         steps.append(Step("confidence", needs_large))
         return False, confidence, needs_large
     return sure, confidence, said
+
+
+def _hardness(difficulty: float | None, policy: EffectivePolicy) -> list[Step]:
+    """Return what is predicted of a free question, and whether that asks for the stronger model."""
+    if difficulty is None:
+        return []
+    said = f"a small model would be wrong with a probability of {difficulty:.2f}"
+    strong = policy.wants_strong(difficulty)
+    if strong is None:
+        return [Step("difficulty", said, speaks=False)]
+    sign, which = (">=", "the stronger") if strong else ("<", "the cheaper")
+    above = f"{sign} {policy.strong_above:.2f}"
+    return [Step("difficulty", f"{said} {above}: {which} model is to answer")]
 
 
 def _outcome(policy: EffectivePolicy, *, sure: bool) -> tuple[Outcome, str]:
@@ -211,11 +221,11 @@ def _outcome(policy: EffectivePolicy, *, sure: bool) -> tuple[Outcome, str]:
     return "escalate", "a rule says always to ask" if sure else "not sure"
 
 
-def _foreign(question: Question) -> bool:
-    language = question.facts.language
-    if not language or language == UNKNOWN or not question.languages:
+def is_foreign(language: str | None, languages: Sequence[str]) -> bool:
+    """Whether a text is in none of a bundle's languages; no languages: any is known."""
+    if not language or language == UNKNOWN or not languages:
         return False
-    return _main(language) not in {_main(each) for each in question.languages}
+    return _main(language) not in {_main(each) for each in languages}
 
 
 def _main(language: str) -> str:
@@ -250,5 +260,6 @@ def _guarantee(proven: Calibration | None) -> Guarantee | None:
 
 
 def _said(asked: RequestPolicy) -> str:
-    fields = {name: getattr(asked, name) for name in asked.__struct_fields__}
-    return ", ".join(f"{name} {value}" for name, value in fields.items() if value is not None)
+    fields = {name: getattr(asked, name) for name in asked.__struct_fields__ if name != "redaction"}
+    said = [f"{name} {value}" for name, value in fields.items() if value is not None]
+    return ", ".join([*said, *(f"{kind} {what}" for kind, what in asked.redaction.items())])

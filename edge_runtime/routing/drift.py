@@ -14,6 +14,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 LEVEL = 1e6  # 0.02 for a false alarm within 20,000 queries
 SHARES = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5)  # of the queries, at most, that lie below each edge
 
@@ -31,6 +33,17 @@ class Drift:
     level: float
     queries: int
     since: int
+
+
+class DriftState(msgspec.Struct, frozen=True):
+    """How far an alarm has come: of each bet its level and since how many queries it rises.
+
+    ``quiet`` is for how many queries it says nothing yet.
+    """
+
+    queries: int
+    quiet: int
+    bets: list[tuple[float, int]]
 
 
 class _Bet:
@@ -52,10 +65,11 @@ class _Bet:
 class DriftAlarm:
     """Sees one score after the other; ``edges`` are those of the last of ``SHARES``, rising.
 
-    Scores are higher for texts in scope. It locks nothing.
+    Scores are higher for texts in scope. It goes on from a ``state`` of the same edges. It locks
+    nothing.
     """
 
-    def __init__(self, edges: Sequence[float]) -> None:
+    def __init__(self, edges: Sequence[float], state: DriftState | None = None) -> None:
         shares = SHARES[len(SHARES) - len(edges) :]
         self._bets = [
             _Bet(edge, share, stake)
@@ -63,6 +77,16 @@ class DriftAlarm:
             for stake in _STAKES
         ]
         self._queries = self._quiet = 0
+        if state is not None and len(state.bets) == len(self._bets):
+            self._queries, self._quiet = state.queries, state.quiet
+            for bet, (level, since) in zip(self._bets, state.bets, strict=True):
+                bet.level, bet.since = level, since
+
+    @property
+    def state(self) -> DriftState:
+        """How far it has come."""
+        bets = [(bet.level, bet.since) for bet in self._bets]
+        return DriftState(self._queries, self._quiet, bets)
 
     def see(self, score: float) -> Drift | None:
         """Take note of a query's score; return the alarm that it raises, if any."""

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TypeVar
 
 import msgspec
 
-from edge_runtime.messages import Privacy, RequestPolicy, WhenOffline
+from edge_runtime.messages import Kind, Privacy, Redaction, RequestPolicy, WhenOffline
 from edge_runtime.routing.budget import Budget
 from edge_runtime.routing.gates import Gates
 from edge_runtime.routing.keeping import CachePolicy, SessionPolicy
+from edge_runtime.routing.redaction.kinds import IDENTIFYING, SHARED
 from edge_runtime.routing.rules import Escalating, Match, Rule
 
 _PRIVACY: list[Privacy] = ["cloud", "redact", "local"]  # from lax to strict
 _WHEN_OFFLINE: list[WhenOffline] = ["queue", "local", "fail"]
+_REDACTION: list[Redaction] = ["keep", "redact", "block"]
+_KINDS = IDENTIFYING | SHARED
 
 _Level = TypeVar("_Level", bound=str)
 
@@ -26,7 +30,11 @@ class OwnerPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     model, ``max_cost_usd`` the most that one answer may cost (None: no limit),
     ``max_local_error`` the error that local answers may have: a bundle's guarantee counts if its
     alpha is no larger, else an answer needs a confidence of ``1 - max_local_error``. ``rules`` are
-    stricter for some queries; ``budget`` and ``gates`` say when nobody is asked.
+    stricter for some queries; ``budget`` and ``gates`` say when nobody is asked. ``redaction`` says
+    for kinds of private text whether they are kept, redacted, or keep the query here; what it
+    leaves open, ``privacy`` decides. Below a difficulty of ``write_below`` a free question is tried
+    on the device's own bundle that makes text, if it has one; from ``strong_above`` on a worker is
+    to ask the stronger of its models, and without it, it chooses itself.
     """
 
     privacy: Privacy = "redact"
@@ -39,6 +47,9 @@ class OwnerPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gates: Gates = Gates()
     cache: CachePolicy = CachePolicy()
     sessions: SessionPolicy = SessionPolicy()
+    redaction: dict[Kind, Redaction] = {}
+    write_below: float = 0.5
+    strong_above: float | None = None
 
     def __post_init__(self) -> None:
         if self.deadline_ms <= 0:
@@ -47,10 +58,17 @@ class OwnerPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("max_cost_usd must be 0 or more")
         if not 0 <= self.max_local_error <= 1:
             raise ValueError("max_local_error must be 0 to 1")
+        for name in ("write_below", "strong_above"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= 1:
+                raise ValueError(f"{name} is a probability: 0 to 1")
 
 
 class EffectivePolicy(msgspec.Struct, frozen=True):
-    """What holds for one request; ``denied_by`` is the rule that refuses it."""
+    """What holds for one request; ``denied_by`` is the rule that refuses it.
+
+    ``redaction`` is the owner's, ``asked_redaction`` what the request wants at least.
+    """
 
     privacy: Privacy
     when_offline: WhenOffline
@@ -59,6 +77,45 @@ class EffectivePolicy(msgspec.Struct, frozen=True):
     max_local_error: float
     escalate: Escalating | None = None
     denied_by: str | None = None
+    redaction: Mapping[str, Redaction] = {}
+    asked_redaction: Mapping[str, Redaction] = {}
+    write_below: float = 0.5
+    strong_above: float | None = None
+
+    def on(self, kind: str) -> Redaction:
+        """Return what is done with a kind of private text."""
+        own = self.redaction.get(kind) or _usual(self.privacy, kind)
+        return _stricter(_REDACTION, own, self.asked_redaction.get(kind))
+
+    @property
+    def kept(self) -> frozenset[str]:
+        """The kinds of private text that leave as they are."""
+        return frozenset(kind for kind in _KINDS if self.on(kind) == "keep")
+
+    @property
+    def blocks(self) -> bool:
+        """Whether there is a kind of private text that keeps a query here."""
+        return any(self.on(kind) == "block" for kind in _KINDS)
+
+    @property
+    def own_redactions(self) -> str:
+        """What is done otherwise than ``privacy`` alone says, as ``KIND action, …``."""
+        found = {kind: self.on(kind) for kind in sorted(_KINDS)}
+        return ", ".join(
+            f"{kind} {what}" for kind, what in found.items() if what != _usual(self.privacy, kind)
+        )
+
+    @property
+    def terms(self) -> str:
+        """How strictly private text is handled, all of it: to compare with other terms."""
+        own = self.own_redactions
+        return f"{self.privacy}: {own}" if own else self.privacy
+
+    def wants_strong(self, difficulty: float | None) -> bool | None:
+        """Whether the stronger model is to be asked; None leaves it to the worker."""
+        if self.strong_above is None or difficulty is None:
+            return None
+        return difficulty >= self.strong_above
 
     def said(self) -> str:
         """Return it in words."""
@@ -68,6 +125,7 @@ class EffectivePolicy(msgspec.Struct, frozen=True):
             f"deadline_ms {self.deadline_ms}, max_cost_usd {cost}, "
             f"max_local_error {self.max_local_error:g}"
         )
+        words += f", {said}" if (said := self.own_redactions) else ""
         words += f", escalate {self.escalate}" if self.escalate else ""
         return words + (f", denied by {self.denied_by}" if self.denied_by else "")
 
@@ -80,6 +138,10 @@ def effective(owner: OwnerPolicy, asked: RequestPolicy) -> EffectivePolicy:
         deadline_ms=min(owner.deadline_ms, asked.deadline_ms or owner.deadline_ms),
         max_cost_usd=_least(owner.max_cost_usd, asked.max_cost_usd),
         max_local_error=owner.max_local_error,
+        redaction=dict(owner.redaction.items()),
+        asked_redaction=_wanted(asked),
+        write_below=owner.write_below,
+        strong_above=owner.strong_above,
     )
 
 
@@ -110,6 +172,24 @@ def is_idle(owner: OwnerPolicy, rule: Rule) -> bool:
         return False
     policy = effective(owner, RequestPolicy())
     return under(policy, Match(rule, "", "")) == policy
+
+
+def stricter_redaction(one: Redaction, other: Redaction) -> bool:
+    """Whether one lets less leave than another."""
+    return _REDACTION.index(one) > _REDACTION.index(other)
+
+
+def _wanted(asked: RequestPolicy) -> dict[str, Redaction]:
+    """Return what a request wants of each kind that it says something about, by name or privacy."""
+    wanted: dict[str, Redaction] = dict(asked.redaction.items())
+    for kind in IDENTIFYING if asked.privacy in {"redact", "local"} else ():
+        wanted[kind] = _stricter(_REDACTION, "redact", wanted.get(kind))
+    return wanted
+
+
+def _usual(privacy: Privacy, kind: str) -> Redaction:
+    """Return what is done with a kind where nobody says otherwise."""
+    return "keep" if privacy == "cloud" or kind not in IDENTIFYING else "redact"
 
 
 def _stricter(order: list[_Level], one: _Level, other: _Level | None) -> _Level:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import re
 import tomllib
 from collections.abc import Collection
@@ -13,15 +14,18 @@ from typing import Any, TypeVar
 import msgspec
 
 from edge_runtime.bundles.manifest import Manifest
+from edge_runtime.routing.choices import choices_at
 from edge_runtime.routing.policy import OwnerPolicy, is_idle
 from edge_runtime.routing.rules import NONE, UNKNOWN, label_of
 from edge_runtime.routing.toml_lines import KeyPath, line_numbers, line_of
 
 _MOST_PROBLEMS = 50
 _RULES = "rules"
-_WHERE = re.compile(r" - at `(?:key in )?\$([^`]*)`$")
+_WHERE = re.compile(r" - at `(?:key` in `)?\$([^`]*)`$")
+_ANY = "[...]"  # some value of a table with free keys
 _PART = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|\[\.\.\.\]")
 _FIELD = re.compile(r"(?:unknown|missing required) field `([^`]+)`")
+_VALUE = re.compile(r"value '([^']*)'")
 _SYNTAX = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 _Schema = TypeVar("_Schema")
@@ -53,7 +57,7 @@ def read_document(text: str, schema: type[_Schema]) -> tuple[_Schema | None, lis
         try:
             found = msgspec.convert(content, schema)
         except msgspec.ValidationError as exc:
-            path, said = _place(content, str(exc))
+            path, said = place_of(content, str(exc), schema)
             problems.append(Problem(line_of(lines, path), said))
             content = _without(content, path)
             if not path:
@@ -131,13 +135,22 @@ def _syntax(text: str, said: str) -> Problem:
     return Problem(int(found.group(1) or max(1, last)), f"{said[: found.start()]}{where}")
 
 
+def place_of(content: dict[str, Any], message: str, schema: type) -> tuple[KeyPath, str]:
+    """Return what an error of the schema is about, and what it says, with what could be there."""
+    path, said = _place(content, message)
+    return path, said + choices_at(schema, path, _at(content, path))
+
+
 def _place(content: dict[str, Any], message: str) -> tuple[KeyPath, str]:
     """Return what an error of the schema is about, and what it says."""
     found = _WHERE.search(message)
     said = message[: found.start()] if found else message
     path: list[str | int] = []
     at: Any = content
-    for name, index in _PART.findall(found.group(1)) if found else []:
+    for part in _PART.finditer(found.group(1)) if found else []:
+        name, index = part.groups()
+        if part.group() == _ANY and isinstance(at, dict):
+            break  # an entry of a table, which is looked for below
         # a key or index of an array that the message leaves open is not looked for
         step: str | int = name or (int(index) if index else 0)
         path.append(step)
@@ -148,8 +161,21 @@ def _place(content: dict[str, Any], message: str) -> tuple[KeyPath, str]:
         path.append(field.group(1))
     elif isinstance(at, dict) and first in at:
         path.append(first)
+    elif found and isinstance(at, dict) and (found.group(1)[-5:] == _ANY or "key`" in found[0]):
+        path += _entry(at, said)
     where = ".".join(names)
     return tuple(path), f"{where}: {said}" if where else said
+
+
+def _entry(table: dict[str, Any], said: str) -> list[str]:
+    """Return the key of a table of texts that an error is about: it names key or value."""
+    named = _VALUE.search(said)
+    wrong = (
+        key
+        for key, value in table.items()
+        if (named.group(1) in (key, value) if named else not isinstance(value, str))
+    )
+    return list(itertools.islice(wrong, 1))
 
 
 def _without(content: dict[str, Any], path: KeyPath) -> dict[str, Any]:

@@ -32,6 +32,8 @@ class QueryRecord(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="ty
     entities: list[str] | None = None
     language: str | None = None
     nearness: dict[str, float] | None = None
+    difficulty: float | None = None
+    follows: bool = False
     asked: RequestPolicy = RequestPolicy()
     infer_ms: float = 0.0
     text: str | None = None

@@ -12,10 +12,12 @@ import msgspec
 
 from edge_runtime.bundles.manifest import Manifest
 from edge_runtime.routing.budget import Account, Budget, Period, Spent
-from edge_runtime.routing.decision import Decision, Question, decide, held
+from edge_runtime.routing.decision import Decision, Question, decide
 from edge_runtime.routing.gates import Conditions
+from edge_runtime.routing.leaving import blocked, held
 from edge_runtime.routing.policy import OwnerPolicy
 from edge_runtime.routing.query_records import QueryRecord, Record, ReplyRecord
+from edge_runtime.routing.redaction.kinds import OF_LABEL
 from edge_runtime.routing.rules import Facts
 
 
@@ -95,6 +97,7 @@ def simulate(
         accounts = books.accounts(query)
         decision = decide(_question(query, manifest, near), policy, query.asked)
         decision = held(decision, policy, Conditions(_minute(query.at)), accounts)
+        decision = blocked(decision, _kinds(query))
         outcomes[decision.outcome] += 1
         took_ms = query.infer_ms
         if decision.outcome == "escalate":
@@ -158,7 +161,20 @@ def _question(query: QueryRecord, manifest: Manifest, near: Mapping[str, float] 
     )
     calibration = manifest.calibration.get("intent")
     head = manifest.heads["intent"]
-    return Question(facts, query.confidence, head, calibration, manifest.languages)
+    return Question(
+        facts,
+        query.confidence,
+        head,
+        calibration,
+        manifest.languages,
+        query.difficulty,
+        query.follows,
+    )
+
+
+def _kinds(query: QueryRecord) -> set[str]:
+    """Return the kinds of private text that heads found; what patterns found is not in the log."""
+    return {OF_LABEL[label] for label in query.entities or () if label in OF_LABEL}
 
 
 def _reply(past: Past, query: QueryRecord, typical: ReplyRecord, decision: Decision) -> ReplyRecord:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from edge_devices.launch import with_tree
 from edge_runtime.errors import UpdateError
 from edge_runtime.updates.contents import Contents
 from edge_runtime.updates.options import UpdateOptions
@@ -25,6 +27,7 @@ _NOISE_MS = 5.0
 _NOISE_MB = 16.0
 _PROCESS_MB = 80.0  # Python, numpy, onnxruntime and tokenizers, in use
 _LONGEST_SAID = 300
+_MORE_TIMES = 2  # that both are measured where only time speaks against the new one
 
 
 @dataclass(frozen=True)
@@ -61,14 +64,15 @@ class HealthGate:
                 f"not tested beside the node: {need_mb:.0f} MB of memory for it, {free_mb:.0f} MB "
                 "are free; its trial decides"
             )
-        found = self._measured(new, contents)
-        before = None
-        if old is not None:
-            try:
-                before = self._measured(old, contents)
-            except UpdateError:
-                before = None  # what cannot even be loaded sets no standard
+        found, before = self._measured(new, contents), self._standard(old, contents)
         reasons = failures(found, before, contents, self._options)
+        for _ in range(_MORE_TIMES):
+            if not reasons or failures(_at_once(found), before, contents, self._options):
+                break  # good, or bad however fast it is
+            found = _faster(found, self._measured(new, contents))
+            if before is not None:
+                before = _faster(before, self._standard(old, contents) or before)
+            reasons = failures(found, before, contents, self._options)
         if reasons:
             raise UpdateError(f"{found.model} fails the health gate: {'; '.join(reasons)}")
         score = found.score
@@ -77,12 +81,20 @@ class HealthGate:
             f"{found.rss_mb:.0f} MB"
         )
 
+    def _standard(self, old: Candidate | None, contents: Contents) -> Measurement | None:
+        """Measure what runs now; what cannot even be loaded sets no standard."""
+        if old is None:
+            return None
+        with contextlib.suppress(UpdateError):
+            return self._measured(old, contents)
+        return None
+
     def _measured(self, candidate: Candidate, contents: Contents) -> Measurement:
         from edge_runtime.updates.gate_process import Measurement  # noqa: PLC0415 - loads the rest
 
         environment = dict(os.environ)
         if candidate.tree is not None:
-            environment["PYTHONPATH"] = str(candidate.tree)
+            environment = with_tree(candidate.tree, environment)
         command = [sys.executable, "-P", "-m", "edge_runtime.updates.gate_process",
                    str(candidate.bundle)]  # fmt: skip
         timeout_s = self._options.gate_timeout_s
@@ -132,6 +144,15 @@ def failures(
     if most_mb and found.rss_mb > min(most_mb):
         said.append(f"memory {found.rss_mb:.0f} MB > {min(most_mb):.0f} MB")
     return said
+
+
+def _at_once(found: Measurement) -> Measurement:
+    return msgspec.structs.replace(found, score=msgspec.structs.replace(found.score, p95_ms=0.0))
+
+
+def _faster(one: Measurement, other: Measurement) -> Measurement:
+    """Return the faster of two measurements of one thing: a board that is busy only adds time."""
+    return min(one, other, key=lambda each: each.score.p95_ms)
 
 
 def _sizes(directory: Path) -> list[int]:

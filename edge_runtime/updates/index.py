@@ -44,7 +44,11 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Index(msgspec.Struct, frozen=True, kw_only=True):
-    """The newest releases; times in seconds since the epoch."""
+    """The newest releases; times in seconds since the epoch.
+
+    ``earlier`` are those before, the newest first, whose chunks the repository keeps: nobody is
+    offered them.
+    """
 
     format: int
     type: str
@@ -52,6 +56,7 @@ class Index(msgspec.Struct, frozen=True, kw_only=True):
     issued_s: float
     expires_s: float
     releases: list[Release] = []
+    earlier: list[Release] = []
     signature: Signature | None = None
 
     def release(self, kind: Kind, name: str) -> Release | None:

@@ -18,8 +18,8 @@ class UpdateOptions(
 
     ``url`` is a repository: ``https://…``, or a directory such as a mounted USB stick; empty: no
     updates. ``key_file`` holds the public keys (PEM) of which one has to have signed its index.
-    ``bundles`` are taken by name, the node's own where none is named; ``trees`` is the directory of
-    the two installed runtimes, empty where the runtime is updated in another way.
+    ``bundles`` are taken by name, the node's own where none is named; ``runtime`` is whether
+    the runtime itself is updated where the repository has one.
 
     Every ``interval_s``, and up to a tenth of it later, the repository is looked at. What is new is
     taken unless ``automatic`` is off, in the ``window`` (``"02:00-05:00"``, local time; empty: at
@@ -41,7 +41,7 @@ class UpdateOptions(
     url: str = ""
     key_file: str = ""
     bundles: list[str] = []
-    trees: str = ""
+    runtime: bool = True
     automatic: bool = True
     interval_s: float = 6 * 3600.0
     window: str = ""

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from edge_devices.durable import write_file
+from edge_runtime.assistant.way_back import document_of
 from edge_runtime.errors import UpdateError
 from edge_runtime.routing.budget import Clock
 from edge_runtime.updates.index import Release
@@ -101,12 +102,13 @@ def read_state(path: Path) -> UpdateState:
     """
     try:
         head = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
-        if head.get("format") != FORMAT:
+        found = document_of(head, FORMAT)
+        if found is None:
             raise UpdateError(
                 f"{path}: its format is {head.get('format')!r}, and this runtime reads {FORMAT}; "
                 "go back to the runtime that wrote it, or delete it to begin anew"
             )
-        return msgspec.convert(head, UpdateState)
+        return msgspec.convert(found, UpdateState)
     except FileNotFoundError:
         return UpdateState()
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as exc:

@@ -83,11 +83,15 @@ def bundle_target(store: Store, name: str) -> Target:
 
 
 def runtime_target(trees: Path, bundle: Callable[[], Path]) -> Target:
-    """Return the installed runtime; it is tested with the bundle that the node answers with."""
+    """Return the runtime, which is tested with the bundle that the node answers with.
+
+    What is installed is the way back from a first tree.
+    """
     slots = tree_slots(trees)
 
     def have() -> list[Path]:
-        return [path for path in map(slots.place, ("a", "b")) if path.is_dir()]
+        trees = [path for path in map(slots.place, ("a", "b")) if path.is_dir()]
+        return [*trees, Path(edge_runtime.__file__).parent]
 
     def check(path: Path) -> None:
         if not (path / "edge_runtime" / "__init__.py").is_file():
@@ -101,5 +105,5 @@ def runtime_target(trees: Path, bundle: Callable[[], Path]) -> Target:
         check,
         lambda path: Candidate(bundle(), path),
         lambda: Candidate(bundle()),
-        lambda: False,
+        lambda: True,
     )  # fmt: skip

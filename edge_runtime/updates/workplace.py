@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import os
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +19,8 @@ from edge_runtime.updates.state import FILE_NAME, Component, UpdateState, read_s
 
 DIRECTORY = "updates"  # in the state directory
 
+_OF_SERVICES = Path("/var/lib/private")  # where systemd has the state of users that it makes up
+
 
 class Workplace:
     """The directory; one process at a time works in it."""
@@ -26,19 +31,27 @@ class Workplace:
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
-        """Hold the lock.
+        """Hold the lock; nobody else takes updates, tests them or goes back meanwhile.
 
         Raises:
-            UpdateError: another process has it, or the directory or disk cannot be used; for every
-                OSError inside, too.
+            UpdateError: another process has it, the state belongs to a service, or the directory or
+                disk cannot be used; for every OSError inside, too.
         """
         with writing(self.directory):
+            _check_owner(self.directory)
             self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with (self.directory / "lock").open("w") as lock:
+            with (self.directory / "lock").open("a+") as lock:
                 try:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError as exc:
-                    raise UpdateError("another update is under way; try again later") from exc
+                    lock.seek(0)
+                    holder = lock.read().strip() or "another process"
+                    raise UpdateError(
+                        f"{holder} works on updates; wait until that has ended"
+                    ) from exc
+                with contextlib.suppress(OSError):  # a full disk keeps nothing from going back
+                    lock.truncate(0)
+                    os.write(lock.fileno(), _this_process().encode())
                 yield
 
     def state(self) -> UpdateState:
@@ -71,6 +84,23 @@ class Workplace:
 
     def _contents(self, name: str, place: str) -> Path:
         return self.directory / f"{name}.{place}.json"
+
+
+def _this_process() -> str:
+    verb = " ".join(["edge-run", *sys.argv[1:3]])
+    since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
+    return f"process {os.getpid()} ({verb}, since {since})"
+
+
+def _check_owner(directory: Path) -> None:
+    """See that root leaves nothing that the service which owns the state cannot change later."""
+    existing = next(path for path in (directory, *directory.parents) if path.exists()).resolve()
+    is_services = existing.is_relative_to(_OF_SERVICES) and existing.stat().st_uid != 0
+    if is_services and os.geteuid() == 0:
+        raise UpdateError(
+            f"{existing} belongs to the service: start it, so that it does this, or run the "
+            "command with its rights, see docs/updates.md"
+        )
 
 
 @contextlib.contextmanager

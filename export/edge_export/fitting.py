@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from edge_export.logistic import fit_confidence
 from edge_export.train.evaluation import Judged
 from edge_runtime.bundles.manifest import Calibration
 from edge_runtime.routing.calibration import (
@@ -17,7 +18,6 @@ from edge_runtime.routing.calibration import (
     auroc,
     binomial_tail,
     fewest_samples,
-    fit_logistic,
     fit_temperature,
     learn_threshold,
 )
@@ -46,9 +46,10 @@ def fit_tags(
 ) -> Calibration | None:
     """Return confidence and threshold of a tagging head, from the spans ``[spans]`` it found.
 
-    None where there are too few of them.
+    The threshold is None where they are too few or too often wrong to show any; the whole is None
+    where it found nothing.
     """
-    if len(scores) < 2 * fewest_samples(alpha, delta) or right.all():
+    if not len(scores):
         return None
     every = np.ones(len(right), dtype=bool)
     found = score_features(scores)
@@ -159,24 +160,15 @@ def _size(samples: int, fewest: int) -> int:
 def _fit(
     found: dict[str, Floats], correct: Booleans, fitted: Integers
 ) -> tuple[list[str], list[float], float]:
-    """Return the features that carry something, their weights and the bias.
-
-    Rounded as they are written: the threshold belongs to the confidence that a device computes.
-    """
-    last = list(found)[-1]  # log_prob of a label, log_odds of a span
-    if not len(fitted):
-        return [last], [0.0], 0.0
-    if last == "log_prob" and correct[fitted].all():
+    """Return the features that carry something, their weights and the bias."""
+    right = correct[fitted]
+    if list(found)[-1] == "log_prob" and len(right) and right.all():
         # nothing here says what a mistake looks like, so that any confidence would fit; this one
         # falls with the probability of the best label, and the threshold is tested all the same
         weight, bias = _WITHOUT_MISTAKES
         return ["log_prob"], [weight], bias
     # a head without an out-of-scope label has a constant "scope"
-    varied = [name for name in found if float(np.ptp(found[name][fitted])) > 0]
-    names = varied or [last]
-    inputs = np.column_stack([found[name][fitted] for name in names])
-    weights, bias = fit_logistic(inputs, correct[fitted])
-    return names, [round(float(weight), 6) for weight in weights], round(bias, 6)
+    return fit_confidence({name: values[fitted] for name, values in found.items()}, right)
 
 
 def drift_edges(score: Floats) -> list[float]:

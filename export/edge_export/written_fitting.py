@@ -11,6 +11,7 @@ import numpy.typing as npt
 from edge_export.evaluation.metrics import Metric, rounded, score
 from edge_export.evaluation.ranking import expected_calibration_error, ranking
 from edge_export.evaluation.written import MAX_TOKENS, Written
+from edge_export.logistic import fit_confidence
 from edge_export.probing import FittedProbe, fit_probe, folds, log_loss, splits
 from edge_runtime.bundles.manifest import Calibration
 from edge_runtime.routing.calibration import (
@@ -140,14 +141,7 @@ def _compared(model: Model, held_out: Written, plain: Metric, seed: int) -> str:
 def _fit(
     found: Mapping[str, Floats], right: Booleans, probe: FittedProbe | None, basis: str
 ) -> Model:
-    """Fit a logistic model; rounded as it is written, since the threshold belongs to that."""
-    names = [name for name, values in found.items() if float(np.ptp(values)) > 0]
-    if names and right.any() and not right.all():
-        fit, bias = fit_logistic(np.column_stack([found[name] for name in names]), right)
-        weights, bias = [round(float(weight), 6) for weight in fit], round(bias, 6)
-    else:  # nothing here tells right from wrong; the rule of succession
-        names, weights = list(found)[-1:], [0.0]
-        bias = round(float(np.log((right.sum() + 1) / ((~right).sum() + 1))), 6)
+    names, weights, bias = fit_confidence(found, right)
     return Model(names, weights, bias, calibrated(dict(found), names, weights, bias), probe, basis)
 
 

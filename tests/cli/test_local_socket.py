@@ -30,7 +30,7 @@ QUESTION = "who wrote the novel Moby Dick?"
 class Node:
     """A node process with a state and a socket of its own."""
 
-    def __init__(self, broker: Broker, directory: Path) -> None:
+    def __init__(self, directory: Path, *arguments: str) -> None:
         self.directory = directory
         self.socket = directory / "e.sock"
         self.log = directory / "log"
@@ -41,14 +41,14 @@ class Node:
             "EDGE_STATE": str(directory / "state"),
             "EDGE_SOCKET": str(self.socket),
         }
-        self._command = [*ENTRY, "serve", "--broker", broker.url, "--node", directory.name]
+        self._command = [*ENTRY, "serve", "--node", directory.name, *arguments]
 
-    def start(self) -> None:
+    def start(self, ready: str = "ready: node") -> None:
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 self._command, env={**self.environment, "EDGE_LOG": "debug"}, stderr=log
             )
-        self.wait_for("ready: node")
+        self.wait_for(ready)
 
     def wait_for(self, text: str) -> None:
         give_up_at = time.monotonic() + DEADLINE_S
@@ -98,7 +98,7 @@ class Node:
 @contextlib.contextmanager
 def running(broker: Broker, directory: Path, **environment: str) -> Iterator[Node]:
     directory.mkdir(exist_ok=True)
-    node = Node(broker, directory)
+    node = Node(directory, "--broker", broker.url)
     node.environment |= environment
     node.start()
     try:
@@ -117,6 +117,25 @@ def node(mosquitto: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def own_node(mosquitto: Broker, name: str, tmp_path: Path) -> Iterator[Node]:
     with running(mosquitto, tmp_path / name) as started:
         yield started
+
+
+@pytest.fixture
+def http_only(tmp_path: Path) -> Iterator[Node]:
+    """A server without a broker; port 0 is one that is free."""
+    server = Node(tmp_path, "--http", "127.0.0.1:0")
+    server.start("ready: http")
+    yield server
+    server.kill()
+
+
+def test_a_server_without_a_broker_answers_at_the_socket_too(http_only: Node) -> None:
+    assert b"HassTurnOn" in http_only.forwarded("ask", "turn on the kitchen light").stdout
+    nobody = http_only.forwarded("ask", QUESTION)
+    assert b"no --broker and no --llm given" in nobody.stdout + nobody.stderr
+    assert http_only.run("forget", "--all").stdout.startswith(b"forgotten: 0 queries")
+    queue = http_only.run("queue", "ls")
+    assert queue.returncode == 1
+    assert b"without a broker" in queue.stderr
 
 
 def without_times(content: bytes) -> bytes:
@@ -408,7 +427,7 @@ def test_a_second_node_serves_without_the_socket_of_the_first(
     mosquitto: Broker, node: Node, tmp_path: Path
 ) -> None:
     (tmp_path / "second").mkdir()
-    second = Node(mosquitto, tmp_path / "second")
+    second = Node(tmp_path / "second", "--broker", mosquitto.url)
     second.environment["EDGE_SOCKET"] = str(node.socket)
     second.start()
     try:

@@ -303,3 +303,28 @@ def test_show_says_that_nobody_measured_a_ready_made_bundle(
     assert "no report" in out
     assert "version unverified" in out
     assert "no report" not in edge_run("show").out
+
+
+def test_show_tells_what_is_known_of_written_text(
+    edge_run: EdgeRun, tmp_path: Path, state: Path
+) -> None:
+    assert edge_run("add", _directory(tmp_path / "mine")).code == 0
+    assert "written" not in edge_run("show", "mine").out
+    path = Store(state).find("mine") / FILE_NAME
+    manifest = json.loads(path.read_bytes())
+    manifest.setdefault("calibration", {})["written"] = {
+        "features": [], "weights": [], "bias": 0.0, "alpha": 0.05, "delta": 0.05, "n": 400,
+        "threshold": 0.91, "coverage": 0.3, "auroc": 0.71, "auroc_interval": [0.66, 0.76],
+        "evaluation": "made", "max_tokens": 64, "basis": "the margins of its tokens",
+    }  # fmt: skip
+    path.write_text(json.dumps(manifest))
+    lines = edge_run("show", "mine").out.splitlines()
+    assert lines[-4:] == [
+        "calibration written",
+        (
+            "  error <= 0.05 (certainty 0.95) from confidence 0.910, coverage 0.30; n 400, "
+            "AUROC 0.710 (0.660 to 0.760)"
+        ),
+        "  the margins of its tokens",
+        "  for answers of at most 64 tokens",
+    ]

@@ -157,6 +157,13 @@ def test_what_others_wrote_does_not_steer_the_terminal() -> None:
     assert shown.isprintable()
 
 
+def test_what_is_long_is_cut_so_that_a_line_stays_one() -> None:
+    seen = Seen(time=0.0, node="n", kind="info", detail="x=1 " * 500, text="y" * 5000)
+    said = line(seen, colour=False)
+    assert len(said) < 600
+    assert said.count("…") == 2
+
+
 @pytest.mark.wire("*/evt/last")
 def test_a_forgotten_device_is_gone_from_the_broker(
     edge_run: Any, mosquitto: Broker, name: str, tmp_path: Path

@@ -55,7 +55,8 @@ def test_explain_prints_the_steps_and_the_bytes(edge_run: Any, policy: Path) -> 
     [row] = found.rows
     kinds = [step["kind"] for step in row["steps"]]
     assert list(dict.fromkeys(kinds)) == [
-        "owner", "rule", "policy", "language", "confidence", "gate", "budget", "outcome",
+        "owner", "rule", "policy", "language", "confidence", "difficulty", "gate", "budget",
+        "redaction", "outcome",
     ]  # fmt: skip
     assert row["outcome"] == "escalate"
     assert json.loads(row["payload"]) == row["leaves"]
@@ -64,6 +65,24 @@ def test_explain_prints_the_steps_and_the_bytes(edge_run: Any, policy: Path) -> 
     printed = edge_run("policy", "explain", text, EDGE_POLICY_FILE=str(policy)).out.splitlines()
     assert "rule 'books' matches (topic novel): max_cost_usd 0.01" in printed[1]
     assert json.loads(printed[-1])["max_cost_usd"] == 0.01
+
+
+def test_a_choice_of_kinds_is_shown_and_explained(edge_run: Any, tmp_path: Path) -> None:
+    path = tmp_path / "choice.toml"
+    path.write_text('strong_above = 0.0\n[redaction]\nPERSON = "block"\nPLACE = "redact"\n')
+    shown = edge_run("policy", "show", EDGE_POLICY_FILE=str(path)).out
+    assert "redaction.PERSON block" in shown
+    assert "strong_above 0.0" in shown
+    text = "which novel did Angela Merkel write?"
+    printed = edge_run("policy", "explain", text, EDGE_POLICY_FILE=str(path)).out
+    assert "PERSON block, PLACE redact" in printed
+    assert "found: block PERSON" in printed
+    assert "the stronger model is to answer" in printed
+    assert printed.splitlines()[-1] == "nothing leaves the device"
+    path.write_text('[redaction]\nPLACE = "redact"\nPERSN = "block"\n')
+    wrong = edge_run("policy", "check", str(path))
+    assert wrong.code == 1
+    assert f"{path}:3: error: redaction: Invalid enum value 'PERSN'" in wrong.out
 
 
 def test_explain_shows_an_endpoint_the_prompt_that_it_gets(edge_run: Any) -> None:

@@ -9,19 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.broker import Broker, broker
+from benchmarks.broker import Broker
 from edge_runtime.messages import Request, encode
 from tests.bridge.harness import App
 from tests.cli.test_local_socket import Node
 from tests.cli.test_services import worker
 
 QUESTION = "who wrote the novel Moby Dick?"
-
-
-@pytest.fixture
-def own_broker() -> Iterator[Broker]:
-    with broker() as running:
-        yield running
 
 
 @pytest.fixture
@@ -33,7 +27,7 @@ def policy(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def node(own_broker: Broker, tmp_path: Path, policy: Path) -> Iterator[Node]:
-    running = Node(own_broker, tmp_path)
+    running = Node(tmp_path, "--broker", own_broker.url)
     running.environment["EDGE_POLICY_FILE"] = str(policy)
     running.environment["EDGE_QUERY_LOG"] = str(tmp_path / "queries.jsonl")
     running.start()

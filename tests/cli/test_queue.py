@@ -66,6 +66,8 @@ def test_what_is_exported_is_private_and_complete(
     if not is_running:
         node.kill()
     file = tmp_path / "export.jsonl"
+    file.write_text("of yesterday, and open to others\n")
+    file.chmod(0o644)
     done = node.run("queue", "export", "export.jsonl", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, b"")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600

@@ -12,18 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.broker import Broker, broker
+from benchmarks.broker import Broker
+from edge_runtime.cli.escalate import direct_route
+from edge_runtime.errors import ConfigError
 from edge_runtime.messages import Request, encode
+from edge_runtime.settings import load_settings
 from tests.bridge.harness import App, answer_in, status_of
 
 QUESTION = "Who was Angela Merkel, and why did she call +49 170 1234567?"
 STOP_TIMEOUT_S = 20
-
-
-@pytest.fixture
-def own_broker() -> Iterator[Broker]:
-    with broker() as running:
-        yield running
 
 
 def start(*arguments: str, state: Path) -> subprocess.Popen[bytes]:
@@ -148,6 +145,30 @@ def test_ask_goes_through_the_broker(own_broker: Broker, tmp_path: Path) -> None
         (["edge_runtime.cli.app", "serve"], b"which broker"),
         (["edge_runtime.cli.cloud", "serve"], b"which broker"),
         (["edge_runtime.cli.cloud", "serve", "--broker", "mqtt://localhost"], b"which LLM"),
+        (
+            [
+                "edge_runtime.cli.cloud",
+                "serve",
+                "--broker",
+                "mqtt://localhost",
+                "--llm",
+                "http://192.0.2.1/v1",
+            ],
+            b"llm_allow_plain",
+        ),
+        (
+            [
+                "edge_runtime.cli.cloud",
+                "serve",
+                "--broker",
+                "mqtt://localhost",
+                "--llm",
+                "inspect",
+                "--state",
+                "/proc/none",
+            ],
+            b"choose another --state",
+        ),
         (["edge_runtime.cli.app", "serve", "--broker", "mqtt://a:b@localhost"], b"password"),
         (
             ["edge_runtime.cli.app", "serve", "--broker", "mqtt://localhost", "--node", "a/b"],
@@ -161,3 +182,11 @@ def test_wrong_settings_are_one_line(arguments: list[str], says: bytes, tmp_path
     assert process.returncode == 1
     assert says in err
     assert err.count(b"\n") == 1
+
+
+def test_a_model_of_this_network_is_asked_where_that_is_allowed() -> None:
+    variables = {"EDGE_LLM_URL": "http://192.0.2.1/v1", "EDGE_LLM_MODEL": "m"}
+    with pytest.raises(ConfigError, match="llm_allow_plain"):
+        direct_route(load_settings(variables))
+    allowed = {**variables, "EDGE_LLM_ALLOW_PLAIN": "true"}
+    assert direct_route(load_settings(allowed)) is not None

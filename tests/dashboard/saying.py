@@ -38,6 +38,7 @@ def health(requests: int = 0, *, dropped: int = 0, **more: Any) -> dict[str, Any
         "coverage": 0.9,
         "latency": {"ask": {"count": 10, "p50_ms": 4.0, "p95_ms": 9.0}},
         "board": {"temperature_c": 51.0, "rss_mb": 200.0, "link": "up"},
+        "pace": {"level": "full", "reason": ""},
         "budget": {"requests_left": 7, "tokens_left": None, "usd_left": None},
         "workers": 1,
         "paused": False,

@@ -17,6 +17,7 @@ import pytest
 from benchmarks.broker import broker
 from tests.bridge.harness import App, Scripted, running_worker
 from tests.dashboard.chromium import Page, find_chromium, opened_page
+from tests.dashboard.saying import health, said
 from tests.dashboard.visiting import TOKEN, running_dashboard
 
 CHROMIUM = find_chromium()
@@ -160,6 +161,20 @@ def test_risk_queue_and_policy_of_a_node_are_shown(stage: Stage) -> None:
     page.wait_for_text("#risk", "Certainty")
     page.wait_for_text("#counts", "Answered")
     page.wait_for_text("#board", "MB")
+    page.wait_for_text("#board", "Pace")
+
+
+@pytest.mark.wire("edge/v1/attic/*")
+def test_a_node_that_is_too_hot_says_so_at_a_glance_and_in_full(stage: Stage) -> None:
+    page = stage.show()
+    pace = {"level": "shed", "reason": "temperature 79 °C >= 78 °C"}
+    for room, content in (("status", b"online"), ("health", health(pace=pace))):
+        stage.app.connection.publish(said(f"edge/v1/attic/{room}", content))
+    page.wait_for_text("#nodes", "refuses long tasks")
+    page.click("[data-node=attic]")
+    page.wait_for_text("#board", "refuses long tasks: temperature 79 °C")
+    stage.app.connection.publish(said("edge/v1/attic/status"))
+    page.wait("!document.querySelector('[data-node=attic]')")
 
 
 def test_a_wrong_policy_says_why_and_a_right_one_is_in_force_after_a_review(stage: Stage) -> None:

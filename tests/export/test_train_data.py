@@ -41,6 +41,14 @@ def test_conll_handles_are_one_word(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
+def test_a_handle_annotated_without_its_sign_is_still_one_word(tmp_path: Path) -> None:
+    example = read(
+        tmp_path / "x.conll", "RT\tO\n@\tO\nada\tB-PER\nlovelace\tI-PER\n@\tO\ntim\tO\n"
+    )[0]
+    assert example.text == "RT @ada lovelace @tim"
+    assert example.spans == (Span(3, 16, "PER"),)
+
+
 @pytest.mark.parametrize("scheme", TAGS)
 @pytest.mark.parametrize("separator", ["\t", " ", "\tNNP\tB-NP\t", " NNP B-NP "])
 def test_conll_is_read_in_every_tag_scheme_and_with_more_columns(

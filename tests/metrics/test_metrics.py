@@ -34,6 +34,7 @@ HEALTH: dict[str, Any] = {
     "counts": {"answered": 10, "escalated": 4, "failed": 1, "expired": 0},
     "board": {"temperature_c": 48.5, "rss_mb": 120.0, "battery_percent": 50, "on_battery": True,
               "link": "metered"},
+    "pace": {"level": "slow", "reason": "temperature 75 °C >= 74 °C"},
     "budget": {"requests_left": 7, "tokens_left": None, "usd_left": 0.25},
     "workers": 1, "paused": True,
 }  # fmt: skip
@@ -114,6 +115,7 @@ def test_health_is_read_at_each_scrape(scrape: Scraped) -> None:
     assert found["edge_runtime_dropped_total"] == {("ttl",): 2}
     assert found["edge_runtime_requests_total"][("escalated",)] == 4
     assert found["edge_runtime_link"] == {("up",): 0, ("down",): 0, ("metered",): 1}
+    assert found["edge_runtime_pace"] == {("full",): 0, ("slow",): 1, ("shed",): 0}
     values = {
         "queue_bytes": 4096, "queue_oldest_seconds": 3.5, "uptime_seconds": 60, "workers": 1,
         "paused": 1, "coverage_ratio": 0.625, "temperature_celsius": 48.5, "battery_ratio": 0.5,
@@ -131,6 +133,7 @@ def test_health_that_cannot_be_read_breaks_no_scrape(scrape: Scraped, payload: b
     found = scrape()
     assert found["edge_runtime_queue_bytes"] == {(): 0}
     assert "edge_runtime_coverage_ratio" not in found
+    assert "edge_runtime_pace" not in found
 
 
 def test_names_and_units_are_those_of_prometheus(scrape: Scraped) -> None:

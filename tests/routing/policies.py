@@ -14,6 +14,7 @@ from edge_runtime.routing.rules import Facts, Rule
 
 PRIVACY = ["cloud", "redact", "local"]  # from lax to strict
 OFFLINE = ["queue", "local", "fail"]
+REDACTION = ["keep", "redact", "block"]
 LABELS = ["weather", "definition", "oos"]
 
 HEAD = Head(
@@ -28,12 +29,16 @@ CALIBRATION = Calibration(
 )  # fmt: skip
 
 costs = st.none() | st.floats(0, 10)
+redactions = st.dictionaries(
+    st.sampled_from(["CARD", "PERSON", "PLACE"]), st.sampled_from(REDACTION), max_size=3
+)
 requests = st.builds(
     RequestPolicy,
     privacy=st.none() | st.sampled_from(PRIVACY),
     when_offline=st.none() | st.sampled_from(OFFLINE),
     deadline_ms=st.none() | st.integers(1, 10**7),
     max_cost_usd=costs,
+    redaction=redactions,
 )
 
 
@@ -85,6 +90,8 @@ owners = st.builds(
     rules=st.lists(rules, max_size=4).map(tuple),
     budget=budgets,
     gates=gates,
+    redaction=redactions,
+    strong_above=st.none() | st.floats(0, 1),
 )
 facts = st.builds(
     Facts,
@@ -103,6 +110,8 @@ questions = st.builds(
     head=st.just(HEAD),
     calibration=st.none() | st.just(CALIBRATION),
     languages=st.sampled_from([[], ["en"]]),
+    difficulty=st.none() | st.floats(0, 1),
+    follows=st.booleans(),
 )
 conditions = st.builds(
     Conditions,

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_runtime.bundles.store import Store
 from edge_runtime.routing import calibration
 from edge_runtime.routing.calibration import (
     auroc,
@@ -18,6 +19,7 @@ from edge_runtime.routing.calibration import (
     learn_threshold,
     upper_bound,
 )
+from edge_runtime.routing.confidence import guarantee_of
 
 
 def test_59_samples_without_an_error_are_the_least_that_prove_5_percent() -> None:
@@ -165,3 +167,21 @@ def test_the_counts_of_a_threshold_are_its_proof() -> None:
 def test_auroc_counts_ties_half() -> None:
     score = np.array([0.1, 0.5, 0.5, 0.9])
     assert auroc(score, np.array([False, False, True, True])) == pytest.approx(0.875)
+
+
+def test_every_head_of_the_default_bundle_promises_only_what_its_counts_prove() -> None:
+    manifest = Store(None).open().manifest
+    heads = {name for name, head in manifest.heads.items() if head.type != "embedding"}
+    assert set(manifest.calibration) == heads
+    for name, found in manifest.calibration.items():
+        if found.threshold is None:
+            assert (found.accepted, found.coverage) == (0, 0.0), name
+            assert guarantee_of(1.0, found) is None, name
+        else:
+            assert found.accepted is not None
+            assert found.errors is not None
+            assert upper_bound(found.errors, found.accepted, found.delta) <= found.alpha, name
+            assert guarantee_of(found.threshold, found) is not None, name
+            assert guarantee_of(found.threshold - 1e-6, found) is None, name
+    unproven = {name for name, found in manifest.calibration.items() if found.threshold is None}
+    assert unproven == {"difficulty", "slots", "pii"}

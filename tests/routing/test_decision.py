@@ -9,8 +9,9 @@ from edge_runtime.bundles.manifest import Calibration
 from edge_runtime.errors import OverBudgetError, UnavailableError
 from edge_runtime.messages import RequestPolicy
 from edge_runtime.routing.budget import Account, Limits, Spent
-from edge_runtime.routing.decision import Decision, Question, decide, held, may_still_leave
+from edge_runtime.routing.decision import Decision, Question, decide
 from edge_runtime.routing.gates import Conditions, Gates
+from edge_runtime.routing.leaving import held, may_still_leave
 from edge_runtime.routing.policy import OwnerPolicy
 from edge_runtime.routing.rules import Facts, Rule
 from tests.routing import policies

@@ -82,3 +82,24 @@ def test_a_calibration_too_small_for_the_lowest_edges_watches_the_others(
 ) -> None:
     alarm = DriftAlarm(edges[-3:])
     assert _first(alarm, _scores(np.random.default_rng(7), 500, 1.0)) is not None
+
+
+def test_an_alarm_goes_on_where_an_earlier_one_was(edges: list[float]) -> None:
+    """A node that restarts every 40 queries, as one does that sees so few a day."""
+    scores = _scores(np.random.default_rng(8), 3000, 0.5).tolist()
+    whole = DriftAlarm(edges)
+    expected = [whole.see(score) for score in scores]
+    state, found = None, []
+    for start in range(0, len(scores), 40):
+        alarm = DriftAlarm(edges, state)
+        found += [alarm.see(score) for score in scores[start : start + 40]]
+        state = alarm.state
+    assert found == expected
+    assert any(found)
+
+
+def test_a_state_of_other_edges_is_not_taken(edges: list[float]) -> None:
+    alarm = DriftAlarm(edges)
+    for score in _scores(np.random.default_rng(9), 100, 1.0).tolist():
+        alarm.see(score)
+    assert DriftAlarm(edges[-3:], alarm.state).state.queries == 0

@@ -81,6 +81,20 @@ def test_every_error_names_its_line(replaced: str, by: str, line: int, part: str
     assert (found, part in said) == (line, True), (found, said)
 
 
+@pytest.mark.parametrize(
+    ("entry", "part"),
+    [
+        ('PLCE = "redact"', "'PLCE'"),
+        ('PLACE = "remove"', "'remove'"),
+        ("PLACE = 3", "Expected `str`"),
+        ('LITERAL = "keep"', "'LITERAL'"),
+    ],
+)
+def test_an_error_in_the_choice_of_kinds_names_its_line(entry: str, part: str) -> None:
+    [(line, said)] = lines(f'\n[redaction]\nCARD = "block"\n{entry}\nIP = "keep"\n')
+    assert (line, part in said) == (4, True), (line, said)
+
+
 def test_all_errors_are_told_at_once() -> None:
     wrong = WHOLE.replace("cloud", "clod").replace("100", "-1").replace('"local"\n\n[b', "3\n\n[b")
     assert [line for line, _ in lines(wrong)] == [1, 8, 11]

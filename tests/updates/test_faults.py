@@ -26,7 +26,7 @@ _CHANGES = {
     "os.chmod", "os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.symlink",
     "os.truncate",
 }  # fmt: skip
-_DONE = 0
+DONE = 0
 _FAILED = 7
 _SURVIVED = 8
 _WEIGHTS = weights(300_000)
@@ -51,7 +51,7 @@ def _is_change(event: str, arguments: tuple[object, ...]) -> bool:
     return event in _CHANGES or event == "ctypes.dlsym"
 
 
-def _in_child(work: Callable[[], None], number: int, fault: Callable[[], None]) -> int:
+def in_child(work: Callable[[], None], number: int, fault: Callable[[], None]) -> int:
     """Do some work in a child; before its change of this number the fault happens.
 
     Returns minus the signal that ended the child, or whether it failed, survived the fault, or was
@@ -72,7 +72,7 @@ def _in_child(work: Callable[[], None], number: int, fault: Callable[[], None]) 
         try:
             sys.addaudithook(hook)
             work()
-            status = _DONE if count < number else _SURVIVED
+            status = DONE if count < number else _SURVIVED
         except EdgeError:
             status = _FAILED
         finally:
@@ -81,7 +81,7 @@ def _in_child(work: Callable[[], None], number: int, fault: Callable[[], None]) 
     return os.waitstatus_to_exitcode(ended)
 
 
-def _killed() -> None:
+def killed() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -120,8 +120,8 @@ def test_killed_at_any_change_of_the_disk_the_node_has_a_whole_bundle(
     kills = 0
     for number in range(1, 1000):
         site = _copy(base, tmp_path / "copy")
-        ended = _in_child(_update(site), number, _killed)
-        if ended == _DONE:
+        ended = in_child(_update(site), number, killed)
+        if ended == DONE:
             assert site.running == "2"
             break
         assert ended == -signal.SIGKILL
@@ -164,11 +164,11 @@ def test_killed_at_the_end_of_a_trial_the_node_has_a_whole_bundle(
 
     for number in range(1, 1000):
         site = _copy(base, tmp_path / "copy")
-        ended = _in_child(partial(work, site), number, _killed)
+        ended = in_child(partial(work, site), number, killed)
         assert site.running in {"1", "2"}, number
         for _ in range(site.options.most_starts + 1):
             site.trials().started()
-        if ended == _DONE:
+        if ended == DONE:
             assert site.running == ("2" if ending == "kept" else "1")
             break
         assert site.running in {"1", "2"}, number
@@ -188,8 +188,8 @@ def test_a_write_that_fails_anywhere_leaves_a_whole_bundle(
     failures = 0
     for number in range(1, 1000):
         site = _copy(base, tmp_path / "copy")
-        ended = _in_child(_update(site), number, full)
-        if ended == _DONE:
+        ended = in_child(_update(site), number, full)
+        if ended == DONE:
             break
         assert ended in {_FAILED, _SURVIVED}, number
         assert site.running in {old, "2"}, number
@@ -199,35 +199,6 @@ def test_a_write_that_fails_anywhere_leaves_a_whole_bundle(
             (found,) = site.updater().update(by_owner=True)
             assert (found.state, site.running) == ("switched", "2"), number
     assert failures > 20
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
-    """Mount a file system of so many KiB."""
-    directory = tmp_path / "disk"
-    directory.mkdir()
-    mounted = 0
-
-    def mount(kilobytes: int) -> Path:
-        nonlocal mounted
-        if mounted:
-            subprocess.run(["umount", str(directory)], check=True)
-        size = f"size={kilobytes}k,mode=0700"
-        command = ["mount", "-t", "tmpfs", "-o", size, "tmpfs", str(directory)]
-        try:
-            done = subprocess.run(command, capture_output=True, check=False)
-        except FileNotFoundError:
-            pytest.skip("no mount")
-        if done.returncode:
-            pytest.skip("no right to mount a file system")
-        mounted += 1
-        return directory
-
-    try:
-        yield mount
-    finally:
-        if mounted:
-            subprocess.run(["umount", str(directory)], check=True)
 
 
 def test_a_disk_that_is_really_full_leaves_a_whole_bundle(

@@ -48,6 +48,12 @@ def test_a_bundle_that_does_not_load_fails(tmp_path: Path) -> None:
         HealthGate(UpdateOptions())(Candidate(broken), None, _contents())
 
 
+def test_what_is_too_slow_each_time_fails() -> None:
+    gate = HealthGate(UpdateOptions(max_p95_ms=0.001))
+    with pytest.raises(UpdateError, match=r"p95 .* ms > 0\.0 ms"):
+        gate(Candidate(SHIPPED), None, _contents())
+
+
 def test_what_hangs_fails() -> None:
     gate = HealthGate(UpdateOptions(gate_timeout_s=0.01))
     with pytest.raises(UpdateError, match=r"not done after 0\.01 s"):

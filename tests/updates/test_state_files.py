@@ -18,10 +18,12 @@ from pathlib import Path
 import pytest
 
 from benchmarks.broker import broker
+from edge_devices.slots import tree_slots
 from edge_runtime.assistant.governing.ledger import Ledger
 from edge_runtime.assistant.governing.policy_desk import PolicyDesk
 from edge_runtime.assistant.memory.file import Memory
 from edge_runtime.assistant.memory.sessions import Sessions
+from edge_runtime.bridge.cloud.spend import SpendBook
 from edge_runtime.bridge.queue.owner import owner_at_rest
 from edge_runtime.errors import EdgeError, UnavailableError
 from edge_runtime.routing.budget import Budget, Limits
@@ -34,6 +36,7 @@ QUESTION = "Who was Angela Merkel, and why did she call +49 170 1234567?"
 CORRELATION = bytes.fromhex("56C2B70CF8408EB0")  # of the request that waits in outbox-1
 BUDGET = Budget(day=Limits(requests=100))
 NEWER = 99
+SPENT_S = 1_795_600_000.0  # the day of spend-1
 
 
 def _restore(name: str, path: Path) -> Path:
@@ -74,10 +77,19 @@ def _read_budget(path: Path) -> object:
     return (account.spent.requests, account.spent.tokens, account.spent.cost_usd)
 
 
+def _read_spend(path: Path) -> object:
+    book = SpendBook(path, now=lambda: SPENT_S)
+    try:
+        return [(each.node, each.calls, each.cost_usd) for each in book.sums()]
+    finally:
+        book.close()
+
+
 READ: dict[str, tuple[Callable[[Path], object], object]] = {
     "outbox-1.sql": (_read_outbox, [("app", "waiting")]),
     "memory-1.sql": (_read_memory, ["Who was <PERSON_1>, and why did she call <PHONE_1>?"]),
     "budget-1.sql": (_read_budget, (2, 120, 0.25)),
+    "spend-1.sql": (_read_spend, [("n", 1, 0.25)]),
 }
 
 
@@ -115,11 +127,27 @@ def test_the_state_of_the_updater_goes_on(tmp_path: Path) -> None:
     assert known.latest == "0.2.0"
 
 
+def test_a_trial_that_was_under_way_is_counted_on_and_left(tmp_path: Path) -> None:
+    slots = tree_slots(tmp_path)
+    for name in ("a", "b"):
+        slots.place(name).mkdir()
+    slots.use("a")
+    (tmp_path / "trial.json").write_bytes((FILES / "trial-1.json").read_bytes())
+    third = slots.started(most_starts=3)
+    assert third is not None
+    assert third.starts == 3
+    left = slots.started(most_starts=3)
+    assert left is not None
+    assert (left.ended, slots.active) == ("it was started 3 times and never stayed up", "b")
+
+
 def test_a_policy_that_was_set_goes_on_and_a_newer_one_opens_nothing(tmp_path: Path) -> None:
+    """The first ones that were kept had no number."""
     path = tmp_path / "policy.json"
     path.write_bytes((FILES / "policy-1.json").read_bytes())
-    assert PolicyDesk(OwnerPolicy, path)().privacy == "local"
     content = json.loads(path.read_bytes())
+    assert "format" not in content
+    assert PolicyDesk(OwnerPolicy, path)().privacy == "local"
     content["policy"]["of_tomorrow"] = True
     path.write_text(json.dumps(content))
     with pytest.raises(UnavailableError, match="of_tomorrow"):

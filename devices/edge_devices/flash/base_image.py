@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import lzma
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -34,8 +33,8 @@ class System:
     boot: Partition
 
 
-def copy_base(base: Path, out: Path, progress: Callable[[int], None] = lambda _done: None) -> None:
-    """Copy an image, unpacked if it is compressed with xz; ``progress`` is told the bytes written.
+def copy_base(base: Path, out: Path) -> None:
+    """Copy an image, unpacked if it is compressed with xz.
 
     Blocks of zeros become holes, so that the copy takes no more room than it has content.
 
@@ -53,7 +52,6 @@ def copy_base(base: Path, out: Path, progress: Callable[[int], None] = lambda _d
                 else:
                     target.seek(len(chunk), 1)
                 done += len(chunk)
-                progress(done)
             target.truncate(done)
     except (lzma.LZMAError, EOFError) as exc:
         out.unlink(missing_ok=True)

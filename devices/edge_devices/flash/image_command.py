@@ -147,7 +147,8 @@ def _run(options: argparse.Namespace) -> None:
         f"{options.out}: {made.system.name}, Python {made.system.python}; {made.installed_mb:.0f} "
         f"MB installed, {made.archive_mb:.0f} MB packed, {made.free_mb:.0f} MB left for booting"
     )
-    print(f"next: sudo edge-flash write {options.out} /dev/sdX")  # noqa: T201
+    # where sudo looks for programs, a virtual environment is not
+    print(f'next: sudo "$(command -v edge-flash)" write {options.out} /dev/sdX')  # noqa: T201
 
 
 def _wifi(options: argparse.Namespace) -> Wifi | None:

@@ -68,7 +68,7 @@ def build_installation(source: Source, python: str, root: Path) -> float:
         raise FlashError(f"{source.runtime} does not install edge-runtime")
     shutil.rmtree(site / "bin", ignore_errors=True)
     prune(site)
-    _make_environment(home, python)
+    make_environment(home, python)
     for path in home.rglob("*"):
         if not path.is_symlink():
             os.utime(path, (TIME, TIME))
@@ -99,12 +99,16 @@ def _install(source: Source, python: str, site: Path) -> None:
         lines = (done.stderr or done.stdout).strip().splitlines()
         said = next((line for line in lines if line.startswith("ERROR")), "".join(lines[-1:]))
         raise FlashError(
-            f"pip cannot install {source.runtime} for aarch64 and Python {python}: {said}"
+            f"pip cannot install {source.runtime} for aarch64 and Python {python}: {said}; give a "
+            "wheel that is here with --runtime, or all of them with --wheels"
         )
 
 
-def _make_environment(home: Path, python: str) -> None:
-    """Make what ``python3 -m venv`` makes; the system's own packages stay out of it."""
+def make_environment(home: Path, python: str) -> None:
+    """Make what ``python3 -m venv`` makes; the system's own packages stay out of it.
+
+    Updates leave all of it as it is: they put a newer runtime into the state, see ``launch``.
+    """
     (home / "bin").mkdir()
     (home / "bin/python3").symlink_to(f"/usr/bin/python{python}")
     (home / "pyvenv.cfg").write_text(

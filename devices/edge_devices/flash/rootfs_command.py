@@ -25,10 +25,14 @@ def add(verbs: _SubParsersAction[argparse.ArgumentParser]) -> None:
         "and on boards that have it, with the node installed. Needs Debian's mmdebstrap and "
         "qemu-user-static, neither root nor loop devices. It holds secrets: mode 0600.",
     )
-    parser.add_argument("-o", "--out", type=Path, required=True, metavar="IMG")
+    parser.add_argument(
+        "-o", "--out", type=Path, required=True, metavar="IMG", help="the image that is made"
+    )
     add_node_options(parser)
     system = parser.add_argument_group("system")
-    system.add_argument("--suite", choices=sorted(PYTHONS), default="bookworm")
+    system.add_argument(
+        "--suite", choices=sorted(PYTHONS), default="bookworm", help="bookworm if left out"
+    )
     system.add_argument("--hostname", help="from the node's name if left out")
     system.add_argument(
         "--kernel", default="linux-image-arm64", metavar="PACKAGE",
@@ -40,7 +44,9 @@ def add(verbs: _SubParsersAction[argparse.ArgumentParser]) -> None:
     system.add_argument(
         "--overlay", type=Path, metavar="DIR", help="files that are put over the system"
     )
-    system.add_argument("--size-mib", type=int, default=1536, help="of the root file system")
+    system.add_argument(
+        "--size-mib", type=int, default=1536, help="of the root file system; 1536 if left out"
+    )
     system.add_argument("--mirror", default="", metavar="URL", help="Debian's if left out")
     system.add_argument("--command-line", default="quiet", metavar="WORDS", help="for the kernel")
     parser.set_defaults(run=_run)

@@ -63,8 +63,8 @@ def verify_image(image: Path, path: Path, progress: Progress) -> None:
             if found != chunk:
                 first = done + _first_difference(chunk, found)
                 raise DiskError(
-                    f"{path} differs from {image.name} at byte {first}: written once more and "
-                    "still so, the medium is bad or smaller than it says"
+                    f"{path} differs from {image.name} at byte {first}; write it again: if that "
+                    "does not help, the medium is bad or smaller than it says"
                 )
             done += len(chunk)
             progress(done, size)
@@ -76,7 +76,9 @@ def _opened(path: Path, flags: int) -> Iterator[int]:
         # O_EXCL on a block device: not while anything of it is mounted
         file = os.open(path, flags | os.O_EXCL | os.O_CLOEXEC)
     except PermissionError as exc:
-        raise DiskError(f"{path}: only root may do that; run edge-flash with sudo") from exc
+        raise DiskError(
+            f'{path}: only root may do that; run: sudo "$(command -v edge-flash)" …'
+        ) from exc
     except OSError as exc:
         raise DiskError(f"{path} cannot be opened: {exc.strerror}; is it in use?") from exc
     try:

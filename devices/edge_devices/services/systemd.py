@@ -47,8 +47,8 @@ RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
 SystemCallArchitectures=native
 SystemCallFilter=@system-service
 SystemCallFilter=~@privileged @resources
-# keeps threads on the big cores
-SystemCallFilter=sched_setaffinity
+# threads stay on the big cores, and what tests an update stays behind the node
+SystemCallFilter=sched_setaffinity setpriority
 SystemCallErrorNumber=EPERM
 UMask=0077
 """

@@ -56,7 +56,7 @@ class AnswerCache:
         ):
             return None
         scope = (
-            escalation.task, escalation.lang, policy.privacy, self._model,
+            escalation.task, escalation.lang, policy.terms, self._model,
             None if context.schema is None else msgspec.to_builtins(context.schema),
         )  # fmt: skip
         liked = None if pending.guess.redacted else vector

@@ -16,8 +16,9 @@ from edge_runtime.errors import UnavailableError
 from edge_runtime.messages import Escalation, Reply
 from edge_runtime.routing.budget import Account
 from edge_runtime.routing.circuit import Circuit
-from edge_runtime.routing.decision import Decision, held, may_still_leave
+from edge_runtime.routing.decision import Decision
 from edge_runtime.routing.gates import Conditions, check_gates
+from edge_runtime.routing.leaving import held, may_still_leave
 from edge_runtime.routing.policy import OwnerPolicy
 from edge_runtime.routing.refusal import Refusal
 
@@ -82,7 +83,9 @@ class Governor:
         """Return the escalation as it may be sent now, charged as one request, or why not."""
         owner = self.policy
         with self._lock:
-            refusal = may_still_leave(pending.facts, pending.privacy, owner) or self._gates(owner)
+            refusal = may_still_leave(
+                pending.facts, pending.privacy, owner, pending.private
+            ) or self._gates(owner)
             if refusal is not None:
                 return refusal
             try:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from edge_runtime.assistant.commands.intents import is_home_intent
 from edge_runtime.assistant.governing.governor import Governor
 from edge_runtime.assistant.governing.question import Nearness, question_of
 from edge_runtime.assistant.pending import Pending
 from edge_runtime.assistant.reading import Reading
 from edge_runtime.messages import Answer, Request
 from edge_runtime.routing.decision import Decision, Question, decide
+from edge_runtime.routing.leaving import blocked
+from edge_runtime.routing.referring import may_follow, means_nothing_alone
 from edge_runtime.routing.rules import descriptions
 from edge_runtime.tasks.encoder import Encoder
 
@@ -23,18 +27,29 @@ class Judge:
         self._denied: list[dict[str, Any]] = []
 
     def decide(
-        self, governor: Governor, request: Request, reading: Reading, *, in_full: bool = False
+        self,
+        governor: Governor,
+        request: Request,
+        reading: Reading,
+        was_asked: Callable[[Request], bool],
+        *,
+        in_full: bool = False,
     ) -> tuple[Question, Decision]:
         """Return what was asked and the decision; gates and budgets are asked if it takes them.
 
-        ``in_full`` asks them in any case.
+        ``was_asked`` is whether the session's last turn went to the large model. ``in_full`` asks
+        in any case, and tells what is done with what is private.
         """
         owner = governor.policy
         near = self._nearness(request.text, descriptions(owner.rules))
-        question = question_of(request, reading, self._manifest, near)
+        question = question_of(
+            request, reading, self._manifest, near, follows=_follows(request, reading, was_asked)
+        )
         decision = decide(question, owner, request.policy)
         if decision.escalate or in_full:
             decision = governor.held(decision, owner, request.client)
+            if in_full or decision.policy.blocks:
+                decision = blocked(decision, _private_kinds(request.text, reading))
         return question, decision
 
     def note(
@@ -65,3 +80,19 @@ class Judge:
         """Return who was denied since the last call, without anybody's text."""
         denied, self._denied = self._denied, []
         return denied
+
+
+def _follows(request: Request, reading: Reading, was_asked: Callable[[Request], bool]) -> bool:
+    """Whether a text cannot be understood without the turn before it; a home's state can."""
+    if means_nothing_alone(request.text):
+        return True
+    if request.session is None or not may_follow(request.text):
+        return False
+    return not is_home_intent(reading.home_intent or reading.intent.label) and was_asked(request)
+
+
+def _private_kinds(text: str, reading: Reading) -> set[str]:
+    # its patterns take milliseconds, which most texts need not wait for
+    from edge_runtime.assistant.escalating import private_parts  # noqa: PLC0415
+
+    return {each.kind for each in private_parts(text, reading)}

@@ -12,11 +12,13 @@ from typing import Any, Literal
 
 import msgspec
 
+from edge_runtime.assistant.way_back import document_of
 from edge_runtime.errors import BadRequestError, UnavailableError
 from edge_runtime.routing.policy import OwnerPolicy
 from edge_runtime.routing.policy_document import read_policy
 
 FILE_NAME = "policy.json"
+FORMAT = 1
 
 _log = logging.getLogger(__name__)
 
@@ -38,6 +40,7 @@ class _Kept(msgspec.Struct, frozen=True):
     version: int
     over: OwnerPolicy
     policy: OwnerPolicy | None = None
+    format: int = FORMAT
 
 
 class PolicyDesk:
@@ -142,7 +145,8 @@ def _patched(policy: dict[str, Any], patch: object) -> dict[str, Any]:
 
 def _read(path: Path) -> _Kept | None:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=_Kept)
+        content = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+        return msgspec.convert(_understood(content), _Kept)
     except FileNotFoundError:
         return None
     except (OSError, msgspec.MsgspecError) as exc:
@@ -152,6 +156,15 @@ def _read(path: Path) -> _Kept | None:
             f"the policy that was set, {path}, cannot be read: {said}; delete it to go back to "
             "that of the file"
         ) from exc
+
+
+def _understood(content: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] | None = document_of(content, FORMAT)
+    if found is None:
+        raise msgspec.ValidationError(
+            f"its format is {content['format']}, and this runtime reads {FORMAT}"
+        )
+    return found
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -68,6 +68,8 @@ class QueryLog:
                 entities=None if facts.entities is None else sorted(facts.entities),
                 language=facts.language,
                 nearness=None if facts.nearness is None else dict(facts.nearness),
+                difficulty=question.difficulty,
+                follows=question.follows,
                 asked=request.policy,
                 infer_ms=infer_ms,
                 text=request.text if self._with_text else None,

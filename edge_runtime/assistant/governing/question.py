@@ -19,7 +19,12 @@ _KEPT = 256  # vectors of descriptions
 
 
 def question_of(
-    request: Request, reading: Reading, manifest: Manifest, nearness: Mapping[str, float] | None
+    request: Request,
+    reading: Reading,
+    manifest: Manifest,
+    nearness: Mapping[str, float] | None,
+    *,
+    follows: bool = False,
 ) -> Question:
     """Return the question; the language is what the request says it is, else what it looks like."""
     heads = manifest.heads
@@ -36,7 +41,13 @@ def question_of(
         nearness=nearness,
     )
     return Question(
-        facts, reading.confidence, reading.head, reading.calibration, manifest.languages
+        facts,
+        reading.confidence,
+        reading.head,
+        reading.calibration,
+        manifest.languages,
+        reading.difficulty,
+        follows,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
 
 from edge_runtime.assistant.memory.history import history
@@ -12,6 +13,8 @@ from edge_runtime.assistant.reading import Reading
 from edge_runtime.errors import BadRequestError, UnavailableError
 from edge_runtime.messages import Answer, Privacy, Reply, Request, Turn
 from edge_runtime.routing.keeping import SessionPolicy
+from edge_runtime.routing.policy import EffectivePolicy
+from edge_runtime.routing.redaction.kinds import IDENTIFYING, KINDS
 from edge_runtime.routing.redaction.patterns import find_private, of_patterns
 from edge_runtime.routing.redaction.redacting import Redacted, redact
 from edge_runtime.routing.redaction.restoring import restore
@@ -46,17 +49,28 @@ class Conversations:
             _log.error("a query is answered without its session: %s", exc)
             return Session()
 
-    def history(self, session: Session, privacy: Privacy, policy: SessionPolicy) -> list[Turn]:
+    def history(
+        self, session: Session, policy: EffectivePolicy, sessions: SessionPolicy
+    ) -> list[Turn]:
         """Return the turns that go along."""
-        return history(session, privacy, self._count_tokens, policy.history_tokens)
+        return history(session, policy, self._count_tokens, sessions.history_tokens)
+
+    def was_asked(self, request: Request) -> bool:
+        """Whether the last turn of the session went to the large model.
+
+        Raises:
+            BadRequestError: the session's name is empty or too long.
+        """
+        exchanges = self.load(request, "redact").exchanges
+        return bool(exchanges) and exchanges[-1].was_asked
 
     def begun(
         self,
         request: Request,
         reading: Reading,
         outcome: Answer | Pending,
-        privacy: Privacy,
-        policy: SessionPolicy,
+        policy: EffectivePolicy,
+        sessions: SessionPolicy,
     ) -> None:
         """Keep a question, with the answer if there is one already.
 
@@ -64,21 +78,37 @@ class Conversations:
             BadRequestError: the session's name is empty or too long.
         """
         session = _name(request)
-        if session is None or privacy == "local":
+        if session is None or policy.privacy == "local":
             return
-        text, found = request.text, [*reading.personal, *reading.entities]
-        is_waiting = isinstance(outcome, Pending)
+        text, kinds = request.text, IDENTIFYING | (KINDS - policy.kept)
+        private = find_private(text, [*reading.personal, *reading.entities], kinds)
+        if any(policy.on(each.kind) == "block" for each in private):
+            return  # what may not leave by itself may not go along with a later question either
+        # a text is kept as one of the large model is; else a label tells enough, and nothing of
+        # what was said
+        text_here = None
+        if isinstance(outcome, Answer):
+            text_here = (outcome.result or {}).get("text")
+        query = "" if text_here is None else os.urandom(16).hex()
+        query = outcome.escalation.id if isinstance(outcome, Pending) else query
         try:
             self._sessions.ask(
                 client=request.client,
                 name=session,
-                query=outcome.escalation.id if isinstance(outcome, Pending) else "",
-                asked=lambda known: redact(text, find_private(text, found), known),
-                # a label tells enough, and nothing of what was said
-                answered="" if is_waiting else reading.intent.label,
-                privacy=privacy,
-                policy=policy,
+                query=query,
+                asked=lambda known: redact(text, private, known),
+                answered="" if query else reading.intent.label,
+                terms=policy.terms,
+                policy=sessions,
             )
+            if text_here is not None:
+                self._sessions.answer(
+                    client=request.client,
+                    name=session,
+                    query=query,
+                    answered=_reply(text_here, {}),
+                    policy=sessions,
+                )
         except UnavailableError as exc:
             _log.error("a turn of a session is not kept: %s", exc)
 

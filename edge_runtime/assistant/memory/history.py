@@ -5,28 +5,34 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from edge_runtime.assistant.memory.sessions import Exchange, Session
-from edge_runtime.messages import Privacy, Turn
+from edge_runtime.messages import Turn
+from edge_runtime.routing.policy import EffectivePolicy
+from edge_runtime.routing.redaction.forms import kind_and_number
 from edge_runtime.routing.redaction.restoring import restore
 
 _CUT = "\u2026"
 
 
 def history(
-    session: Session, privacy: Privacy, count_tokens: Callable[[str], int], most_tokens: int
+    session: Session,
+    policy: EffectivePolicy,
+    count_tokens: Callable[[str], int],
+    most_tokens: int,
 ) -> list[Turn]:
     """Return the last turns, oldest first, in at most so many tokens.
 
-    They are as strict as ``privacy``: under ``redact`` all are redacted; under ``cloud`` those that
-    were asked under ``cloud`` go as they were, and stricter ones stay. Whole exchanges are dropped,
-    the oldest first; of the last one, what is too long is cut.
+    They are as strict as the policy: under ``redact`` all are redacted; under ``cloud`` those that
+    were asked under ``cloud`` go as they were, and stricter ones stay. So do those for which
+    another choice of kinds held. Whole exchanges are dropped, the oldest first; of the last one,
+    what is too long is cut.
     """
-    if privacy == "local":
+    if policy.privacy == "local":
         return []
-    exchanges = session.exchanges
-    if privacy == "cloud":
-        exchanges = [
-            _restored(each, session.placeholders) for each in exchanges if each.privacy == "cloud"
-        ]
+    kept = policy.kept
+    plain = {n: v for n, v in session.placeholders.items() if kind_and_number(n)[0] in kept}
+    if policy.privacy == "cloud" and not policy.own_redactions:
+        plain = session.placeholders
+    exchanges = [_restored(each, plain) for each in session.exchanges if _fits(each, policy)]
     turns: list[Turn] = []
     left = most_tokens
     for exchange in reversed(exchanges):
@@ -43,9 +49,14 @@ def history(
     return turns
 
 
+def _fits(exchange: Exchange, policy: EffectivePolicy) -> bool:
+    privacy, _, redactions = exchange.terms.partition(": ")
+    return redactions == policy.own_redactions and privacy in {policy.privacy, "cloud"}
+
+
 def _restored(exchange: Exchange, placeholders: dict[str, str]) -> Exchange:
     asked, answered = (restore(t, placeholders) for t in (exchange.asked, exchange.answered))
-    return Exchange(asked, answered, exchange.privacy)
+    return Exchange(asked, answered, exchange.terms)
 
 
 def _turns(exchange: Exchange) -> list[Turn]:

@@ -21,6 +21,7 @@ from edge_runtime.routing.keeping import SessionPolicy
 from edge_runtime.routing.language import identify
 from edge_runtime.routing.policy import EffectivePolicy, OwnerPolicy
 from edge_runtime.routing.redaction.findings import of_entities
+from edge_runtime.routing.redaction.kinds import KINDS, LITERAL
 from edge_runtime.routing.redaction.patterns import of_patterns
 from edge_runtime.tasks.encoder import Encoder
 
@@ -54,13 +55,21 @@ class Recall:
         """
         return self._conversations.load(request, privacy)
 
+    def was_asked(self, request: Request) -> bool:
+        """Whether the last turn of a request's session went to the large model.
+
+        Raises:
+            BadRequestError: the session's name is empty or too long.
+        """
+        return self._conversations.was_asked(request)
+
     def extended(
         self,
         context: Context,
         request: Request,
         session: Session,
-        privacy: Privacy,
-        policy: SessionPolicy,
+        policy: EffectivePolicy,
+        sessions: SessionPolicy,
     ) -> Context:
         """Return the context with the last turns of the session, and the schema asked for.
 
@@ -69,28 +78,31 @@ class Recall:
         """
         return msgspec.structs.replace(
             context,
-            history=self._conversations.history(session, privacy, policy),
-            schema=self._schema(request.options, privacy),
+            history=self._conversations.history(session, policy, sessions),
+            schema=self._schema(request.options, policy),
         )
 
-    def _schema(self, options: Mapping[str, Any], privacy: Privacy) -> dict[str, Any] | bool | None:
+    def _schema(
+        self, options: Mapping[str, Any], policy: EffectivePolicy
+    ) -> dict[str, Any] | bool | None:
         if options.get("schema") is None:
             return None
         # takes long, and few ask for it
         from edge_runtime.assistant.finalizing.schema import read_schema, texts_in  # noqa: PLC0415
 
         schema = read_schema(options["schema"])
-        if schema is None or privacy != "redact":
+        kinds = KINDS - policy.kept
+        if schema is None or kinds == {LITERAL}:
             return schema
-        found = of_patterns(msgspec.json.encode(schema).decode())
+        found = of_patterns(msgspec.json.encode(schema).decode(), kinds)
         if text := ". ".join(filter(str.strip, texts_in(schema))):
             reading = read(self._encoder, text)
-            found += of_entities(text, [*reading.personal, *reading.entities])
+            found += of_entities(text, [*reading.personal, *reading.entities], kinds)
         if found:
-            kinds = ", ".join(sorted({each.kind for each in found}))
+            said = ", ".join(sorted({each.kind for each in found}))
             raise BadRequestError(
-                f"option schema holds something private ({kinds}), and privacy redact does not let "
-                "that leave"
+                f"option schema holds something private ({said}), and privacy {policy.terms} does "
+                "not let that leave"
             )
         return schema
 
@@ -123,7 +135,7 @@ class Recall:
         answer, mended = finalize(pending, kept, self._language)
         if mended is None:
             return pending
-        self._conversations.begun(request, reading, pending, policy.privacy, owner.sessions)
+        self._conversations.begun(request, reading, pending, policy, owner.sessions)
         self._conversations.finished(pending, mended, owner.sessions)
         reason = [*answer.reason, found.said()]
         return msgspec.structs.replace(answer, source="cache", reason=reason)
@@ -142,7 +154,7 @@ class Recall:
         """
         is_done = isinstance(outcome, Answer) and outcome.source == "cache"
         if not is_done and policy.escalate != "never":
-            self._conversations.begun(request, reading, outcome, policy.privacy, sessions)
+            self._conversations.begun(request, reading, outcome, policy, sessions)
 
     def finished(self, pending: Pending, reply: Reply, owner: OwnerPolicy) -> Answer:
         """Return the final answer, and keep what may be kept of it."""

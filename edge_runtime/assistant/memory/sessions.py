@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from edge_runtime.messages import Privacy
 from edge_runtime.routing.keeping import SessionPolicy
 
 if TYPE_CHECKING:
@@ -30,12 +29,14 @@ Redact = Callable[[dict[str, str]], "Redacted"]
 class Exchange(msgspec.Struct, frozen=True):
     """A question and its answer, redacted; ``answered`` is empty while there is none.
 
-    ``privacy`` is how strictly the question was handled.
+    ``terms`` are how strictly the question was handled: a privacy, and what the policy said of
+    kinds of private text besides. ``was_asked`` is whether it went to the large model.
     """
 
     asked: str
     answered: str
-    privacy: Privacy
+    terms: str
+    was_asked: bool = False
 
 
 class Session(msgspec.Struct, frozen=True):
@@ -59,11 +60,11 @@ class Sessions:
         """Return a session, an empty one where none is kept."""
         with self._memory.transaction() as (db, _):
             rows = db.execute(
-                "SELECT asked, answered, privacy FROM turns WHERE client = ? AND session = ?"
-                " ORDER BY id",
+                "SELECT asked, answered, privacy, query != '' FROM turns"
+                " WHERE client = ? AND session = ? ORDER BY id",
                 (client, name),
             )
-            exchanges = [Exchange(*row) for row in rows]
+            exchanges = [Exchange(said, answer, terms, bool(a)) for said, answer, terms, a in rows]
             return Session(exchanges, _placeholders(db, client, name))
 
     def ask(  # noqa: PLR0913 - all keywords
@@ -74,10 +75,13 @@ class Sessions:
         query: str,
         asked: Redact,
         answered: str,
-        privacy: Privacy,
+        terms: str,
         policy: SessionPolicy,
     ) -> None:
-        """Keep a question under an id, with its answer if there is one; the session lives on."""
+        """Keep a question under an id, with its answer if there is one; the session lives on.
+
+        The id is empty for one that the device answered itself.
+        """
         with self._memory.transaction() as (db, moment):
             text = _redacted(db, client, name, asked, (moment, policy.ttl_s))
             db.execute(
@@ -88,7 +92,7 @@ class Sessions:
             db.execute(
                 "INSERT INTO turns (client, session, query, privacy, asked, answered)"
                 " VALUES (?, ?, ?, ?, ?, ?)",
-                (client, name, query, privacy, text, answered),
+                (client, name, query, terms, text, answered),
             )
             db.execute(
                 "DELETE FROM turns WHERE client = ?1 AND session = ?2 AND id NOT IN (SELECT id"

@@ -55,7 +55,7 @@ def write_site(directory: Path, site: Site, now: dt.datetime) -> list[Path]:
     try:
         return _Writer(directory, site, now).write()
     except OSError as exc:
-        raise ConfigError(f"{exc.filename or directory} cannot be written: {exc}") from exc
+        raise ConfigError(f"{exc.filename or directory} cannot be written: {exc.strerror}") from exc
 
 
 class _Writer:

@@ -53,7 +53,7 @@ def rights(role: Role, name: str, extras: Extras = NO_EXTRAS) -> list[Right]:
 
     - ``node``: its own topics, and the answers to clients.
     - ``client``: ask every node in its own name, cancel that, and read the answers to it.
-    - ``worker``: read escalations, answer them, and say that it is there.
+    - ``worker``: read escalations, answer them, and say and see that it is there.
     - ``operator``: command nodes, set policies, and read everything but texts.
     - ``home``: Home Assistant or Node-RED, a client that also shows and sets nodes as devices.
 
@@ -102,7 +102,7 @@ def _client(name: str) -> list[Right]:
 
 
 def _worker(name: str) -> list[Right]:
-    return _read(ANY_ESCALATION, ANY_ESCALATION_CANCEL) + _write(
+    return _read(ANY_ESCALATION, ANY_ESCALATION_CANCEL, worker_status(name)) + _write(
         _any(_SOME.replies), _any(_SOME.reply_parts), worker_status(name)
     )
 

@@ -94,8 +94,6 @@ class Site(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
             lines.insert(0, f"node = {_quoted(name)}")
             if self.commands_topic is not None:
                 lines.append(f"commands_topic = {_quoted(self.commands_topic)}")
-        if role == "worker":
-            lines.insert(0, f"# start it under this name: edge-cloud serve --id {name}")
         files = {"mqtt_password_file": None if self.mtls else "mqtt-password"}
         files["mqtt_ca_file"] = "mqtt-ca.pem" if self.hosts else None
         files["mqtt_cert_file"] = "mqtt-cert.pem" if self.mtls else None

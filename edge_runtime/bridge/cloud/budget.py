@@ -41,8 +41,10 @@ def read_budgets(path: Path) -> NodeBudgets:
     """
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as exc:
-        raise ConfigError(f"the budget {path} cannot be read: {exc}") from exc
+    except OSError as exc:
+        raise ConfigError(f"the budget {path} cannot be read: {exc.strerror}") from exc
+    except UnicodeDecodeError as exc:
+        raise ConfigError(f"the budget {path} is not UTF-8") from exc
     found, problems = read_document(text, NodeBudgets)
     if found is None:
         raise ConfigError("; ".join(f"{path}:{each.line}: {each.said}" for each in problems))

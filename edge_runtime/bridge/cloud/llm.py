@@ -99,7 +99,8 @@ def make_llm(  # noqa: PLR0913 - all but the URL are keywords
         raise ConfigError(f"the LLM {url!r} is neither {INSPECT!r} nor an http(s) URL")
     if parts.scheme == "http" and not (allow_plain or is_loopback(host)):
         raise ConfigError(
-            f"http://{host} would send texts unencrypted; use https://, or allow it explicitly"
+            f"http://{host} would send texts unencrypted; use https://, or set llm_allow_plain = "
+            "true if that network is to be trusted"
         )
     if key_file is not None:
         key: str | None = read_secret_file(key_file)

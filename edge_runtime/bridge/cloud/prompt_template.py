@@ -88,8 +88,10 @@ def read_template(path: Path) -> PromptTemplate:
     """
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as exc:
-        raise ConfigError(f"the prompt template {path} cannot be read: {exc}") from exc
+    except OSError as exc:
+        raise ConfigError(f"the prompt template {path} cannot be read: {exc.strerror}") from exc
+    except UnicodeDecodeError as exc:
+        raise ConfigError(f"the prompt template {path} is not UTF-8") from exc
     return PromptTemplate(text, source=f"the prompt template {path}")
 
 

@@ -21,6 +21,7 @@ from edge_runtime.bridge.mqtt.connection import Connection
 from edge_runtime.bridge.protocol.cancels import read_cancel
 from edge_runtime.bridge.protocol.message import Message
 from edge_runtime.bridge.protocol.parts import ReplyPart, reply_part_message
+from edge_runtime.bridge.protocol.presence import is_online
 from edge_runtime.bridge.protocol.route import JSON
 from edge_runtime.bridge.protocol.topics import (
     ANY_ESCALATION,
@@ -30,8 +31,10 @@ from edge_runtime.bridge.protocol.topics import (
     check_name,
     node_of_cancel,
     node_of_escalation,
+    worker_of,
     worker_status,
 )
+from edge_runtime.bridge.protocol.trace import trace_in
 from edge_runtime.errors import EdgeError, UnavailableError
 from edge_runtime.messages import PROTOCOL_VERSION, ErrorInfo, Escalation, Reply, decode, encode
 
@@ -53,6 +56,10 @@ class Worker:
     every escalation. ``answering`` holds its limits; ``drain_s`` is how long calls under way may
     take when it stops; every ``announce_s`` it says again that it is there.
 
+    Several processes may have one ``name``, and are one worker to everybody else; ``process`` then
+    tells them apart. One that stops or is killed says that the worker is gone, and the others say
+    at once that it is not.
+
     Raises:
         ConfigError: the name or a certificate file cannot be used.
     """
@@ -63,6 +70,7 @@ class Worker:
         llm: Llm,
         *,
         name: str,
+        process: str = "",
         concurrency: int = 4,
         answering: Answering | None = None,
         drain_s: float = 5.0,
@@ -86,10 +94,14 @@ class Worker:
         share = f"$share/{WORKER_GROUP}/" if settings.protocol == "5" else ""
         self._connection = Connection(
             settings,
-            client_id=f"edge-worker-{name}",
+            client_id="-".join(filter(None, ("edge-worker", name, process))),
             on_message=self._received,
             # whoever has the escalation has to hear of a cancel, so that is not shared
-            subscriptions={share + ANY_ESCALATION: 1, ANY_ESCALATION_CANCEL: 1},
+            subscriptions={
+                share + ANY_ESCALATION: 1,
+                ANY_ESCALATION_CANCEL: 1,
+                worker_status(name): 1,
+            },
             will=self._status("offline"),
             on_ready=self._ready,
         )
@@ -153,6 +165,13 @@ class Worker:
             self._cancel(node, message)
         elif (node := node_of_escalation(message.topic)) is not None and not message.retain:
             self._escalated(node, message)
+        elif worker_of(message.topic) == self._name:
+            self._said_of_us(message)
+
+    def _said_of_us(self, message: Message) -> None:
+        """Say that the worker is there, when another process of it has said that it is gone."""
+        if not (self._stopping.is_set() or is_online(message.payload)):
+            self._publish(self._status("online"))
 
     def _escalated(self, node: str, message: Message) -> None:
         try:
@@ -164,6 +183,8 @@ class Worker:
                 error = ErrorInfo("400", "bad_request", str(exc))
                 self._send(node, Reply(id=message.correlation.hex(), error=error))
             return
+        trace = trace_in(message, escalation.traceparent)
+        escalation = msgspec.structs.replace(escalation, traceparent=trace)
         asked = Asked(node, escalation, _expires(escalation, message))
         with self._lock:
             known = self._under_way.get(asked.key)
@@ -224,7 +245,8 @@ class Worker:
             return
         error = reply.error
         said = "answered" if error is None else f"{error.code} {error.type}"
-        _log.info("node %s: %s", asked.node, said)
+        trace = asked.escalation.traceparent
+        _log.info("node %s: %s%s", asked.node, said, f", trace {trace}" if trace else "")
         self._send(asked.node, reply)
 
     # any thread

@@ -77,7 +77,7 @@ class BrokerSettings:
         if not (tls or allow_plain or is_loopback(parts.hostname)):
             raise ConfigError(
                 f"mqtt://{parts.hostname} would send texts and passwords unencrypted; "
-                "use mqtts://, or allow plain MQTT explicitly"
+                "use mqtts://, or set mqtt_allow_plain = true if that network is to be trusted"
             )
         if not tls and (ca_file or cert_file or key_file):
             raise ConfigError("certificates are of use with mqtts:// only")

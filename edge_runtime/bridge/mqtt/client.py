@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from edge_runtime.bridge.failures import log_failure
 from edge_runtime.bridge.mqtt.broker import BrokerSettings
+from edge_runtime.bridge.mqtt.link_errors import why_no_link
 from edge_runtime.bridge.mqtt.publish_packet import (
     PUBACK,
     PUBLISH,
@@ -111,9 +112,7 @@ class Client:
                 goes_on = self._turn()
         except OSError as exc:
             mistrust = why_no_trust(exc)
-            is_reset = self._settings.tls and isinstance(exc, ConnectionResetError)
-            hint = "; does it speak TLS on this port?" if is_reset else ""
-            why = mistrust or f"{str(exc) or type(exc).__name__}{hint}"
+            why = mistrust or why_no_link(exc, tls=self._settings.tls)
             return Ending(why, was_refused=mistrust is not None)
         except Exception as exc:  # noqa: BLE001 - the next connection may fare better
             log_failure(_log, "the MQTT client failed", exc)

@@ -100,7 +100,7 @@ class Connection:
             return
         self._settled.wait(timeout_s)
         if not self.is_ready:
-            why = self._why or "no answer"
+            why = self._why or "no answer; is it an MQTT broker?"
             self.stop()
             raise UnavailableError(f"the broker {self._settings.address} cannot be used: {why}")
 
@@ -153,7 +153,7 @@ class Connection:
             self._why = ending.why
             failures = 0 if self._was_ready else failures + 1
             level = logging.WARNING if failures <= 1 else logging.DEBUG
-            _log.log(level, "no broker at %s: %s; trying again", self._settings.address, self._why)
+            _log.log(level, "no broker at %s, trying again: %s", self._settings.address, self._why)
             if ending.was_refused:
                 self._settled.set()
             longest_s = min(_LONGEST_BACKOFF_S, _BACKOFF_S * 2 ** min(failures, 10))

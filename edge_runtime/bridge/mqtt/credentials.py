@@ -35,7 +35,7 @@ def read_secret_file(path: Path) -> str:
             mode = os.fstat(file.fileno()).st_mode
             secret = file.readline().strip()
     except (OSError, UnicodeDecodeError) as exc:
-        raise ConfigError(f"the secret in {path} cannot be read: {exc}") from exc
+        raise ConfigError(f"the secret in {path} cannot be read: {_why(exc)}") from exc
     _check_mode(path, mode)
     if not secret:
         raise ConfigError(f"{path} is empty; write the secret into its first line")
@@ -51,10 +51,14 @@ def check_private(path: Path) -> None:
     try:
         mode = path.stat().st_mode
     except OSError as exc:
-        raise ConfigError(f"the secret in {path} cannot be read: {exc}") from exc
+        raise ConfigError(f"the secret in {path} cannot be read: {_why(exc)}") from exc
     _check_mode(path, mode)
 
 
 def _check_mode(path: Path, mode: int) -> None:
     if mode & _OTHERS:
         raise ConfigError(f"{path} holds a secret but others can read it; run: chmod 600 {path}")
+
+
+def _why(error: OSError | UnicodeDecodeError) -> str:
+    return (error.strerror or str(error)) if isinstance(error, OSError) else "it is not UTF-8"

@@ -32,6 +32,12 @@ _CONNECT_TIMEOUT_S = 10.0
 _CHUNK_BYTES = 65_536
 _RECEIVE_MAXIMUM = 100  # mosquitto sends no more than 20 at once unless it is told to
 _OK = MQTTErrorCode.MQTT_ERR_SUCCESS
+_WHO = ": check the name in mqtts://NAME@HOST, and EDGE_MQTT_PASSWORD or mqtt_password_file"
+_HINTS = {
+    "Not authorized": _WHO,
+    "Bad user name or password": _WHO,
+    "Unsupported protocol version": ": set mqtt_protocol to 3.1.1",
+}
 
 
 class Limits(NamedTuple):
@@ -202,7 +208,7 @@ class Session(paho.Client):
         properties: Properties | None,
     ) -> None:
         if reason.is_failure:
-            hint = "; try MQTT 3.1.1" if reason == "Unsupported protocol version" else ""
+            hint = _HINTS.get(str(reason), "")
             self._ending = Ending(f"refused: {reason}{hint}", was_refused=True)
             return
         self._ending = Ending("it closed the connection")

@@ -5,14 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from edge_runtime.bridge.protocol.home_assistant import BIRTH, Device, discovery_message
+from edge_runtime.bridge.protocol.home_assistant import BIRTH, Device, discovery_message, is_birth
 from edge_runtime.bridge.protocol.message import Message, Sender
 from edge_runtime.bridge.protocol.topics import NodeTopics
 from edge_runtime.errors import EdgeError
 
 _log = logging.getLogger(__name__)
-
-_ONLINE = b"online"
 
 
 class Discovery:
@@ -46,7 +44,7 @@ class Discovery:
         """Publish again when Home Assistant is back."""
         if message.topic != BIRTH:
             return False
-        if message.payload == _ONLINE:
+        if is_birth(message):
             self._publish()
         if self._sender is not None:
             self._sender.acknowledge(message)

@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -20,6 +21,7 @@ from edge_runtime.bridge.protocol.health import (
     Budget,
     Counts,
     Health,
+    Pace,
     Queue,
     health_message,
 )
@@ -50,6 +52,21 @@ class Budgets(Protocol):
         """Return what is left for a client and for all; raises UnavailableError."""
 
 
+class Pacer(Protocol):
+    """How fast the board lets the node work; ``assistant.governing.pacer.Pacer`` is the one."""
+
+    def health(self) -> dict[str, str]:
+        """Return ``level`` and ``reason``."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What health tells besides the node's own numbers; None: it is not known."""
+
+    budgets: Budgets | None = None
+    pacer: Pacer | None = None
+
+
 class HealthReports:
     """A companion with a thread of its own: readings of the board take time.
 
@@ -62,14 +79,14 @@ class HealthReports:
         line: Line,
         tally: Tally,
         waiting: Waiting,
-        budgets: Budgets | None,
+        sources: Sources,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._topics = topics
         self._line = line
         self._tally = tally
         self._waiting = waiting
-        self._budgets = budgets
+        self._sources = sources
         self._clock = clock
         self._started = time.monotonic()
         self._is_metered = Remembered(readings.link_is_metered, _LINK_EVERY_S)
@@ -127,6 +144,7 @@ class HealthReports:
             coverage=tally.coverage(),
             latency=tally.latencies(),
             board=self._board(),
+            pace=self._pace(),
             budget=self._budget(),
             workers=depth.workers,
             paused=depth.is_paused,
@@ -154,10 +172,15 @@ class HealthReports:
             link="metered" if self._is_metered() else "up",
         )
 
+    def _pace(self) -> Pace | None:
+        pacer = self._sources.pacer
+        return None if pacer is None else Pace(**pacer.health())
+
     def _budget(self) -> Budget:
+        budgets = self._sources.budgets
         left: dict[str, list[float]] = {"requests_left": [], "tokens_left": [], "usd_left": []}
         try:
-            accounts = [] if self._budgets is None else self._budgets.accounts(_NOBODY)
+            accounts = [] if budgets is None else budgets.accounts(_NOBODY)
         except UnavailableError as exc:
             _log.warning("%s", exc)
             accounts = []

@@ -21,7 +21,7 @@ from edge_runtime.bridge.node.companion import Companion
 from edge_runtime.bridge.node.control import Command, Control, Steering, read_pause
 from edge_runtime.bridge.node.delivery import Delivery
 from edge_runtime.bridge.node.direct import DirectEscalations
-from edge_runtime.bridge.node.health import Budgets, HealthReports
+from edge_runtime.bridge.node.health import HealthReports, Sources
 from edge_runtime.bridge.node.intake import Admit, Intake
 from edge_runtime.bridge.node.line import Line
 from edge_runtime.bridge.node.observed import Observed
@@ -50,8 +50,9 @@ class Node:
     """One device on the broker.
 
     ``outbox`` is the file of the durable queue; ``gate`` is asked before an escalation is sent;
-    ``companions`` share the connection; ``admit`` may refuse a client; ``observe`` is
-    shown what is sent to clients and workers; ``now`` returns seconds since the epoch.
+    ``companions`` share the connection; ``admit`` may refuse a client; ``sources`` are told of by
+    ``health``; ``observe`` is shown what is sent to clients and workers; ``now`` returns seconds
+    since the epoch.
 
     Raises:
         ConfigError: the name, the topic for commands, the outbox or a certificate file cannot be
@@ -69,7 +70,7 @@ class Node:
         gate: Gatekeeper | None = None,
         companions: Sequence[Companion] = (),
         admit: Admit = lambda _client: None,
-        budgets: Budgets | None = None,
+        sources: Sources | None = None,
         steering: Steering | None = None,
         observe: Callable[[Message], None] | None = None,
         now: Callable[[], float] | None = None,
@@ -99,7 +100,9 @@ class Node:
             now=now,
         )
         self._direct = DirectEscalations(self.topics, options.escalations.presence_wait_s)
-        self._health = HealthReports(self.topics, self.line, self.tally, self.escalations, budgets)
+        self._health = HealthReports(
+            self.topics, self.line, self.tally, self.escalations, sources or Sources()
+        )
         self._companions: tuple[Companion, ...] = (
             Workers(self.topics, self.escalations, self._direct),
             self.escalations.parts,

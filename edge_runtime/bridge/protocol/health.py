@@ -56,6 +56,17 @@ class Budget(msgspec.Struct, frozen=True):
     usd_left: float | None = None
 
 
+class Pace(msgspec.Struct, frozen=True):
+    """How fast the board lets the node work, and why not faster.
+
+    ``full``: as fast as it goes; ``slow``: it rests between answers; ``shed``: it refuses long
+    tasks as well.
+    """
+
+    level: str = "full"
+    reason: str = ""
+
+
 class Health(msgspec.Struct, frozen=True):
     """How a node is doing; ``time`` is its own clock, in seconds since the epoch."""
 
@@ -68,6 +79,7 @@ class Health(msgspec.Struct, frozen=True):
     coverage: float | None = None
     latency: dict[str, Latency] = {}
     board: Board = Board()
+    pace: Pace | None = None
     budget: Budget = Budget()
     workers: int = 0
     paused: bool = False

@@ -20,14 +20,19 @@ PREFIX = "homeassistant"
 BIRTH = f"{PREFIX}/status"
 
 _NAME = "edge-runtime"
+_ONLINE = b"online"
 
 
 @dataclass(frozen=True)
 class Device:
-    """What Home Assistant shows of the device: the version of this software, and the board."""
+    """What Home Assistant shows of the device: the version of this software, and the board.
+
+    ``bundle`` is the name of the one whose updates it shows.
+    """
 
     version: str
     board: str | None = None
+    bundle: str = "assistant"
 
 
 def discovery_message(topics: NodeTopics, device: Device) -> Message:
@@ -38,6 +43,11 @@ def discovery_message(topics: NodeTopics, device: Device) -> Message:
         retain=True,
         content_type=JSON,
     )
+
+
+def is_birth(message: Message) -> bool:
+    """Whether Home Assistant says that it has started."""
+    return message.topic == BIRTH and message.payload == _ONLINE
 
 
 def removal_message(topics: NodeTopics) -> Message:
@@ -62,7 +72,7 @@ def discovery_document(topics: NodeTopics, device: Device) -> Mapping[str, objec
         "availability_topic": topics.status,
         "cmps": {
             name: {**entity, "unique_id": f"{identifier}_{name}"}
-            for name, entity in entities(topics).items()
+            for name, entity in entities(topics, device.bundle).items()
         },
     }
 

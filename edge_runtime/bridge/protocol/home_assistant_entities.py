@@ -24,9 +24,18 @@ _SECONDS = {"device_class": "duration", "unit_of_measurement": "s"}
 _MILLISECONDS = {"device_class": "duration", "unit_of_measurement": "ms"}
 
 
-def entities(topics: NodeTopics) -> dict[str, Entity]:
-    """Return each entity under the name that its ``unique_id`` ends with."""
-    return {**_measured(topics), **_board(topics), **_policy(topics), **_actions(topics)}
+def entities(topics: NodeTopics, bundle: str) -> dict[str, Entity]:
+    """Return each entity under the name that its ``unique_id`` ends with.
+
+    ``bundle`` is the name of the one whose updates are shown.
+    """
+    return {
+        **_measured(topics),
+        **_board(topics),
+        **_policy(topics),
+        **_actions(topics),
+        "update": _update(topics, bundle),
+    }
 
 
 def _measured(topics: NodeTopics) -> dict[str, Entity]:
@@ -72,7 +81,7 @@ def _measured(topics: NodeTopics) -> dict[str, Entity]:
 
 
 def _board(topics: NodeTopics) -> dict[str, Entity]:
-    """What the device is like: temperature, memory, battery, link."""
+    """What the device is like: temperature, memory, battery, link, pace."""
 
     def sensor(name: str, value: str, device_class: str, unit: str | None, *more: Part) -> Entity:
         kind: Entity = {"device_class": device_class}
@@ -84,6 +93,7 @@ def _board(topics: NodeTopics) -> dict[str, Entity]:
         "memory": sensor("Memory", "rss_mb", "data_size", "MB"),
         "battery": sensor("Battery", "battery_percent", "battery", "%", _RARE),
         "link": sensor("Link", "link", "enum", None, {"options": ["up", "down", "metered"]}, _RARE),
+        "pace": _pace(topics),
     }
 
 
@@ -159,21 +169,34 @@ def _actions(topics: NodeTopics) -> dict[str, Entity]:
             "command_topic": topics.command("flush"),
             "payload_press": "{}",
         },
-        "update": {
-            "platform": "update",
-            "name": "Bundle",
-            "title": "Model bundle",
-            "state_topic": topics.info,
-            "value_template": (
-                "{{ {'installed_version': value_json.bundles[0].version} | tojson "
-                "if value_json.bundles else '{}' }}"
-            ),
-            "latest_version_topic": topics.event("update"),
-            "latest_version_template": "{{ value_json.latest_version }}",
-            "command_topic": topics.command("update"),
-            "payload_install": "{}",
-            **_DIAGNOSTIC,
-        },
+    }
+
+
+def _update(topics: NodeTopics, bundle: str) -> Entity:
+    """Return the update of a bundle, with its progress; of other updates nothing is shown.
+
+    A version that is not known is left out: in place of one, ``null`` spoils the whole message.
+    """
+    known = "{% set known = {} %}"
+    versions = "".join(
+        f"{{% if value_json.get('{key}') %}}"
+        f"{{% set known = dict(known, {key}=value_json.{key}) %}}{{% endif %}}"
+        for key in ("installed_version", "latest_version")
+    )
+    progress = (
+        "{{ dict(known, in_progress=value_json.state in ['fetching', 'testing'], "
+        "update_percentage=value_json.get('update_percentage')) | tojson }}"
+    )
+    is_meant = f"{{% if value_json.name == {json.dumps(bundle)} %}}"
+    return {
+        "platform": "update",
+        "name": "Bundle",
+        "title": "Model bundle",
+        "state_topic": topics.event("update"),
+        "value_template": f"{is_meant}{known}{versions}{progress}{{% else %}}{{}}{{% endif %}}",
+        "command_topic": topics.command("update"),
+        "payload_install": "{}",
+        **_DIAGNOSTIC,
     }
 
 
@@ -181,6 +204,21 @@ def _latency(topics: NodeTopics, name: str, quantile: str, *more: Part) -> Entit
     value = f"value_json.latency.ask.{quantile} if value_json.latency.ask is defined else none"
     precise: Entity = {"suggested_display_precision": 1}
     return _sensor(topics, name, value, _MILLISECONDS, precise, _MEASURED, *more, whole=True)
+
+
+def _pace(topics: NodeTopics) -> Entity:
+    """Return a sensor with the reason beside it."""
+    kind: Entity = {
+        "icon": "mdi:speedometer",
+        "device_class": "enum",
+        "options": ["full", "slow", "shed"],
+        "json_attributes_topic": topics.health,
+        "json_attributes_template": (
+            "{{ {'reason': value_json.pace.reason if value_json.pace else none} | tojson }}"
+        ),
+    }
+    value = "value_json.pace.level if value_json.pace else none"
+    return _sensor(topics, "Pace", value, kind, _DIAGNOSTIC, whole=True)
 
 
 def _sensor(topics: NodeTopics, name: str, value: str, *more: Part, whole: bool = False) -> Entity:

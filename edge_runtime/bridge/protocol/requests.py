@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import msgspec
 
 from edge_runtime.bridge.protocol.message import Message
-from edge_runtime.bridge.protocol.route import DEFAULT_EXPIRY_S, JSON, TRACE, Route
+from edge_runtime.bridge.protocol.route import DEFAULT_EXPIRY_S, JSON, Route
 from edge_runtime.bridge.protocol.topics import ANONYMOUS, RESPONSE_PREFIXES, NodeTopics
+from edge_runtime.bridge.protocol.trace import TRACE, trace_in
 from edge_runtime.errors import BadRequestError, EdgeError, TooLargeError
 from edge_runtime.messages import (
     MAX_PAYLOAD_BYTES,
@@ -27,11 +27,9 @@ from edge_runtime.messages import (
 _TEXT = "text/plain"
 _LONGEST_ID = 256
 _LONGEST_SHOWN = 64
-_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
-@dataclass(frozen=True)
-class Incoming:
+class Incoming(msgspec.Struct, frozen=True, weakref=True):
     """A request that can be worked on; ``arrived`` is in seconds since the epoch.
 
     ``digest`` is of what was asked, so that an id that is used again for something else is not
@@ -42,11 +40,11 @@ class Incoming:
     route: Route
     request: Request
     arrived: float
-    digest: bytes = field(init=False)
+    digest: bytes = b""
 
     def __post_init__(self) -> None:
         asked = f"{self.request.task}\0{self.request.text}".encode()
-        object.__setattr__(self, "digest", hashlib.sha256(asked).digest()[:16])
+        msgspec.structs.force_setattr(self, "digest", hashlib.sha256(asked).digest()[:16])
 
     @property
     def time_s(self) -> float:
@@ -111,7 +109,7 @@ class RequestReader:
             request_id=envelope.id or (message.correlation or secrets.token_bytes(8)).hex(),
             correlation=message.correlation,
             expires=None if message.expiry_s is None else now + message.expiry_s,
-            traceparent=_traceparent(message, envelope),
+            traceparent=trace_in(message, envelope.traceparent),
         )
         try:
             if problem is not None:
@@ -160,6 +158,13 @@ class _Envelope(msgspec.Struct):
 
 def _read_envelope(payload: bytes) -> _Envelope:
     try:
+        return msgspec.json.decode(payload, type=_Envelope)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _read_what_is_right(payload)
+
+
+def _read_what_is_right(payload: bytes) -> _Envelope:
+    try:
         fields = msgspec.json.decode(payload, type=dict[str, msgspec.Raw])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _Envelope()
@@ -175,12 +180,6 @@ def _string(value: msgspec.Raw | None) -> str | None:
         return None if value is None else msgspec.json.decode(value, type=str)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
-
-
-def _traceparent(message: Message, envelope: _Envelope) -> str | None:
-    """Return what names the trace (W3C); one that is not valid is none, as the standard wants."""
-    found = dict(message.properties).get(TRACE) if message.properties else envelope.traceparent
-    return found if found is not None and _TRACEPARENT.fullmatch(found) else None
 
 
 def _is_json(message: Message) -> bool:

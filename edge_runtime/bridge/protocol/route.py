@@ -8,11 +8,11 @@ import msgspec
 
 from edge_runtime.bridge.protocol.message import Message
 from edge_runtime.bridge.protocol.topics import NodeTopics
+from edge_runtime.bridge.protocol.trace import TRACE
 from edge_runtime.messages import PROTOCOL_VERSION, Answer, Escalation, encode
 
 JSON = "application/json"
 DEFAULT_EXPIRY_S = 3600
-TRACE = "traceparent"  # a user property, or a field in JSON (W3C Trace Context)
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -82,10 +82,14 @@ def escalation_message(
     expiry_s: int,
     trace: tuple[tuple[str, str], ...] = (),
 ) -> Message:
-    """Return the message that asks a worker in the name of a node; ``trace`` is of ``trace_of``."""
+    """Return the message that asks a worker in the name of a node; ``trace`` is of ``trace_of``.
+
+    The trace also stands in the JSON, since the link of the node or the worker may be MQTT 3.1.1.
+    """
+    said = msgspec.structs.replace(escalation, traceparent=dict(trace).get(TRACE))
     return Message(
         topic=topics.escalations,
-        payload=encode(escalation),
+        payload=encode(said),
         response_topic=topics.replies,
         correlation=bytes.fromhex(escalation.id),
         expiry_s=expiry_s,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 
-import edge_runtime
 from edge_runtime.cli.local_socket import frames
 from edge_runtime.errors import BadRequestError, UnavailableError
 from edge_runtime.places import setting_sources
@@ -49,7 +48,7 @@ def _command(arguments: list[str]) -> bytes:
         directory = b"/"
     sources = [os.fsencode(source) for source in setting_sources(os.environ)]
     words = [os.fsencode(word) for word in arguments]
-    content = frames.describe(edge_runtime.__version__, terminals, directory, sources, words)
+    content = frames.describe(frames.VERSION, terminals, directory, sources, words)
     return frames.frame(frames.COMMAND, content)
 
 

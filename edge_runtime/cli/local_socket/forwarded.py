@@ -10,7 +10,6 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import edge_runtime
 from edge_runtime.bridge.failures import log_failure
 from edge_runtime.cli.local_socket import frames
 from edge_runtime.cli.local_socket.call import Call, DeclinedError, Host, enter
@@ -80,8 +79,8 @@ class Forwarded:
         connection.send(frames.STATUS, bytes([status & 0xFF]))
 
     def _check(self, version: str, sources: list[str]) -> None:
-        if version != edge_runtime.__version__:
-            raise DeclinedError(f"it is edge-runtime {edge_runtime.__version__}, not {version}")
+        if version != frames.VERSION:
+            raise DeclinedError(f"it speaks version {frames.VERSION} of this, not {version}")
         for source in sources:
             if source not in self._sources:
                 name = source.rpartition(" ")[0]

@@ -7,6 +7,8 @@ nobody has to keep what nobody reads.
 
 from __future__ import annotations
 
+VERSION = "1"  # of all this; an update may make the node's runtime another than the client's
+
 COMMAND = b"C"  # client: what to run
 INPUT = b"I"  # client: the next piece of standard input, empty at its end
 TAKEN = b"T"  # node: it runs

@@ -13,19 +13,20 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from edge_runtime.assistant.pipeline import Assistant
-from edge_runtime.bridge.node.node import Node
-from edge_runtime.bridge.queue.owner import Owner
 from edge_runtime.cli.escalate import direct_route
 from edge_runtime.cli.local_socket.forwarded import Forwarded, RunArguments
 from edge_runtime.cli.local_socket.open_bundles import OpenBundles
 from edge_runtime.cli.local_socket.server import SocketServer
 from edge_runtime.cli.local_socket.streams import route_standard_streams
+from edge_runtime.cli.local_socket.without_node import WithoutNode
 from edge_runtime.errors import ConfigError
 from edge_runtime.places import node_socket, setting_sources
 from edge_runtime.settings import Settings
 
 if TYPE_CHECKING:
     from edge_runtime.assistant.asking import Escalate
+    from edge_runtime.bridge.node.node import Node
+    from edge_runtime.bridge.queue.owner import Owner
 
 _log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ _log = logging.getLogger(__name__)
 class NodeHost:
     """The node as its local commands see it; the owner's policy holds for them too."""
 
-    def __init__(self, settings: Settings, node: Node, bundles: OpenBundles) -> None:
+    def __init__(self, settings: Settings, node: Node | WithoutNode, bundles: OpenBundles) -> None:
         self._settings = settings
         self._node = node
         self._bundles = bundles
@@ -62,7 +63,7 @@ class NodeHost:
 
 @contextlib.contextmanager
 def local_socket(
-    settings: Settings, node: Node, assistant: Assistant, run: RunArguments
+    settings: Settings, node: Node | WithoutNode, assistant: Assistant, run: RunArguments
 ) -> Iterator[None]:
     """Listen at the local socket, or say in the log why not: the node works without."""
     path = node_socket(os.environ)

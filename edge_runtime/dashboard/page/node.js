@@ -2,7 +2,7 @@
 
 import { dropChart, queueChart, shareBar } from "./charts.js";
 import { byId, make, setPill, showFacts } from "./element.js";
-import { isStale, statusOf } from "./overview.js";
+import { isStale, paceOf, statusOf } from "./overview.js";
 import { bytes, count, decimal, duration, milliseconds, money, percent, UNKNOWN } from "./say.js";
 import { chosenNode, now, store } from "./store.js";
 
@@ -113,6 +113,8 @@ function showCounts(node) {
 
 function showBoard(node) {
   const board = node.health?.board ?? {};
+  const [pace, mood] = paceOf(node);
+  const reason = node.health?.pace?.reason;
   const power = board.on_battery === null || board.on_battery === undefined ? ""
     : board.on_battery ? ", on battery" : ", on mains";
   showFacts(byId("board"), [
@@ -121,6 +123,7 @@ function showBoard(node) {
     ["Memory", board.rss_mb == null ? UNKNOWN : `${count(board.rss_mb)} MB`],
     ["Battery", board.battery_percent == null ? UNKNOWN
       : `${count(board.battery_percent)} %${power}`],
+    ["Pace", reason ? `${pace}: ${reason}` : pace, mood],
     ["Link", board.link ?? UNKNOWN, board.link === "down" ? "bad" : null],
     ["Workers it sees", count(node.health?.workers)],
   ]);

@@ -12,6 +12,17 @@ export function statusOf(node) {
     ?? ["not known", "warn"];
 }
 
+const PACES = new Map([
+  ["full", ["full", null]],
+  ["slow", ["rests between answers", "warn"]],
+  ["shed", ["refuses long tasks", "bad"]],
+]);
+
+// How fast the board lets a node work, in words, and the mood of that.
+export function paceOf(node) {
+  return PACES.get(node.health?.pace?.level) ?? [UNKNOWN, null];
+}
+
 export function isStale(node) {
   return node.status === "online" && node.health_at !== null && now() - node.health_at > STALE_S;
 }
@@ -82,10 +93,12 @@ function glance(node) {
   if (!node.health) return "no health report yet";
   if (isStale(node)) return `no report for ${duration(now() - node.health_at)}`;
   const { coverage, queue, latency } = node.health;
+  const [pace, mood] = paceOf(node);
   const slowest = Math.max(...Object.values(latency).map((each) => each.p95_ms ?? 0), 0);
   return [
     `${percent(coverage, 0)} on the device`,
     `${count(queue.requests + queue.escalations)} waiting`,
     slowest ? `p95 ${milliseconds(slowest)}` : null,
+    mood ? pace : null,
   ].filter(Boolean).join(", ");
 }

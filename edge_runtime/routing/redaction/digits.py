@@ -99,6 +99,8 @@ def _cards(run: _Run) -> Iterator[tuple[int, int]]:
 def _card_from(run: _Run, first: int) -> int:
     """Return where the longest card ends that starts with a group; 0 where none does."""
     digits, found = "", 0
+    if first == 0 and "+" in run.text[run.start : run.groups[0][0]]:
+        return 0  # a telephone number, one in ten of which has a card's check digit
     for stop in range(first, len(run.groups)):
         digits += run.text[slice(*run.groups[stop])]
         if len(digits) >= CARD_SIZES.stop or not begins_card(digits):

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import get_args
 
-# Kinds that lead to one person or one account, or open a door.
-IDENTIFYING: frozenset[str] = frozenset(
-    {
-        "PERSON", "ADDRESS", "ZIP", "COORDINATES", "BIRTHDATE",
-        "EMAIL", "PHONE", "URL", "IP", "MAC",
-        "CARD", "IBAN", "SSN", "PASSPORT", "LICENSE", "ID", "SECRET",
-    }
-)  # fmt: skip
+from edge_runtime.messages import Kind
 
 # Kinds that many people share; an owner may add them.
-SHARED: frozenset[str] = frozenset({"PLACE", "ORGANIZATION", "GROUP", "TITLE", "DATE", "AGE"})
+SHARED: frozenset[Kind] = frozenset({"PLACE", "ORGANIZATION", "GROUP", "TITLE", "DATE", "AGE"})
+
+# Kinds that lead to one person or one account, or open a door.
+IDENTIFYING: frozenset[Kind] = frozenset(get_args(Kind)) - SHARED
 
 LITERAL = "LITERAL"  # text of the user that reads like one of the placeholders in use
 KINDS: frozenset[str] = IDENTIFYING | SHARED | {LITERAL}

@@ -44,6 +44,12 @@ def publish(
     valid_days: Annotated[
         float, typer.Option(min=0, help="How long devices believe this index.")
     ] = 30.0,
+    keep: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Versions of each name to keep; delete what older ones alone need."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Add a release; devices transfer only the chunks that they do not have."""
@@ -67,14 +73,18 @@ def publish(
         repository,
         read_private_key(key),
         item,
-        Terms(stage, rows, Limits(max_p95_ms, max_rss_mb)),
+        Terms(stage, rows, Limits(max_p95_ms, max_rss_mb), keep),
         valid_days=valid_days,
     )
     release, stored = done.release, done.stored
     if as_json:
-        row = {"index_version": done.index.version, "expires_s": done.index.expires_s}
+        row: dict[str, object] = {
+            "index_version": done.index.version,
+            "expires_s": done.index.expires_s,
+        }
         new = None if stored is None else stored.new_bytes
-        print(msgspec.json.encode({**row, "release": release, "new_bytes": new}).decode())
+        row |= {"release": release, "new_bytes": new, "freed_bytes": done.freed_bytes}
+        print(msgspec.json.encode(row).decode())
         return
     if release is not None and stored is not None:
         print(
@@ -85,3 +95,8 @@ def publish(
         )
     print(f"{repository}: index version {done.index.version}, {len(done.index.releases)} releases, "
           f"believed for {valid_days:g} days")  # fmt: skip
+    if keep is not None:
+        print(
+            f"{len(done.index.earlier)} earlier releases are kept, "
+            f"{done.freed_bytes / 1e6:.1f} MB are free again"
+        )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,7 @@ from typing import Any
 import msgspec
 
 from edge_export.publishing.chunk_files import Stored, put, store_contents
+from edge_export.publishing.prune import earlier_releases, prune
 from edge_runtime.bundles.json_file import read_json
 from edge_runtime.bundles.manifest import FILE_NAME as MANIFEST
 from edge_runtime.bundles.signatures import sign
@@ -22,6 +26,8 @@ from edge_runtime.updates.index import FILE_NAME, FORMAT, TYPE, Index, Kind, Rel
 from edge_runtime.updates.target import RUNTIME
 
 DAY_S = 86_400.0
+
+_MOST_KEPT = 32  # of each name: an index is of bounded size
 _NOT_SHIPPED = ("__pycache__", ".pyc")
 
 
@@ -43,20 +49,25 @@ class Item:
 
 @dataclass(frozen=True)
 class Terms:
-    """How a release is offered: to how many of the nodes, and with which test."""
+    """How a release is offered: to how many of the nodes, and with which test.
+
+    ``keep`` is how many versions of each name stay in the repository; None: all.
+    """
 
     stage_percent: float = 100.0
     golden: Sequence[Golden] = ()
     limits: Limits = field(default_factory=Limits)
+    keep: int | None = None
 
 
 @dataclass(frozen=True)
 class Published:
-    """The new index, and of the release what it is and what was written for it."""
+    """The new index; of the release what it is and what was written for it; what was deleted."""
 
     index: Index
     release: Release | None = None
     stored: Stored | None = None
+    freed_bytes: int = 0
 
 
 def bundle_item(bundle: Bundle, name: str | None = None) -> Item:
@@ -110,39 +121,64 @@ def publish(
 ) -> Published:
     """Write what is new of a release, then the index, signed; without one the index anew.
 
-    Published again with the same files, a release keeps its serial, and its stage may grow.
+    Published again with the same files, a release keeps its serial, and its stage may grow. At
+    last, what only versions need that the terms do not keep is deleted.
 
     Raises:
-        ConfigError: the key is no Ed25519 key, or the repository cannot be read or written.
+        ConfigError: the key is no Ed25519 key, another process publishes here, or the repository
+            cannot be read or written.
         BundleError: the files are not what they should be.
+        UpdateError: the repository is damaged, so that nothing is deleted from it.
     """
-    before = _read(repository)
-    release = stored = None
-    try:
-        releases = list(before.releases) if before else []
-        if item is not None:
-            stored = store_contents(
-                repository, item.directory, item.files, terms.golden, terms.limits
+    with _alone(repository):
+        before = _read(repository)
+        release = stored = None
+        try:
+            releases = list(before.releases) if before else []
+            if item is not None:
+                stored = store_contents(
+                    repository, item.directory, item.files, terms.golden, terms.limits
+                )
+                release = _release(item, terms, stored, before)
+                releases = [r for r in releases if (r.kind, r.name) != (item.kind, item.name)]
+                releases.append(release)
+            issued_s = now()
+            index = Index(
+                format=FORMAT,
+                type=TYPE,
+                version=before.version + 1 if before else 1,
+                issued_s=issued_s,
+                expires_s=issued_s + valid_days * DAY_S,
+                releases=sorted(releases, key=lambda r: (r.kind, r.name)),
+                earlier=earlier_releases(repository, before, releases, terms.keep or _MOST_KEPT),
             )
-            release = _release(item, terms, stored, before)
-            releases = [r for r in releases if (r.kind, r.name) != (item.kind, item.name)]
-            releases.append(release)
-        issued_s = now()
-        index = Index(
-            format=FORMAT,
-            type=TYPE,
-            version=before.version + 1 if before else 1,
-            issued_s=issued_s,
-            expires_s=issued_s + valid_days * DAY_S,
-            releases=sorted(releases, key=lambda r: (r.kind, r.name)),
-        )
-        document: dict[str, Any] = msgspec.to_builtins(index)
-        signed = msgspec.structs.replace(index, signature=sign(document, private_key))
-        text = msgspec.json.format(msgspec.json.encode(signed), indent=2)
-        put(repository / FILE_NAME, text + b"\n")
+            document: dict[str, Any] = msgspec.to_builtins(index)
+            signed = msgspec.structs.replace(index, signature=sign(document, private_key))
+            text = msgspec.json.format(msgspec.json.encode(signed), indent=2)
+            put(repository / FILE_NAME, text + b"\n")
+            freed_bytes = 0 if terms.keep is None else prune(repository, signed)
+        except OSError as exc:
+            raise ConfigError(f"{exc.filename or repository}: {exc.strerror}") from exc
+        return Published(signed, release, stored, freed_bytes)
+
+
+@contextlib.contextmanager
+def _alone(repository: Path) -> Iterator[None]:
+    """Let no other process publish here: what it has written is not named by an index yet."""
+    try:
+        repository.mkdir(parents=True, exist_ok=True)
+        opened = os.open(repository, os.O_RDONLY)
     except OSError as exc:
-        raise ConfigError(f"{exc.filename or repository}: {exc.strerror}") from exc
-    return Published(signed, release, stored)
+        raise ConfigError(f"{repository}: {exc.strerror}") from exc
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as exc:
+        raise ConfigError(
+            f"another process publishes into {repository}; wait until that has ended"
+        ) from exc
+    finally:
+        os.close(opened)
 
 
 def _release(item: Item, terms: Terms, stored: Stored, before: Index | None) -> Release:

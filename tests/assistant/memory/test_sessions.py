@@ -3,7 +3,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from edge_runtime.assistant.memory.sessions import Exchange, Redact, Session, Sessions
-from edge_runtime.messages import Privacy
 from edge_runtime.routing.keeping import SessionPolicy
 from edge_runtime.routing.redaction.findings import Finding
 from edge_runtime.routing.redaction.redacting import redact
@@ -26,8 +25,7 @@ def ask(
     **changes: str,
 ) -> None:
     fields = {"client": "app", "name": name, "query": "1", "answered": "", **changes}
-    privacy: Privacy = "redact"
-    sessions.ask(asked=without(text, *names), privacy=privacy, policy=policy, **fields)
+    sessions.ask(asked=without(text, *names), terms="redact", policy=policy, **fields)
 
 
 def answer(sessions: Sessions, text: str, *names: str, query: str = "1") -> None:
@@ -43,8 +41,8 @@ def test_a_turn_is_kept_redacted_with_the_map_of_its_session() -> None:
     ask(sessions, "and Bob?", "Bob", query="2")
     assert sessions.load("app", "s") == Session(
         [
-            Exchange("who is <PERSON_1>", "<PERSON_1> knows <PERSON_2>", "redact"),
-            Exchange("and <PERSON_2>?", "", "redact"),
+            Exchange("who is <PERSON_1>", "<PERSON_1> knows <PERSON_2>", "redact", was_asked=True),
+            Exchange("and <PERSON_2>?", "", "redact", was_asked=True),
         ],
         {"<PERSON_1>": "Ada", "<PERSON_2>": "Bob"},
     )

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -15,12 +15,6 @@ from edge_runtime.errors import ConfigError, ExpiredError, UnavailableError
 from edge_runtime.messages import ErrorInfo, Escalation, Reply, encode
 from tests.bridge.cloud.node_stand_in import NodeStandIn, escalation
 from tests.bridge.harness import DEADLINE_S, Scripted, running_worker, settings, until
-
-
-@pytest.fixture
-def own_broker() -> Iterator[Broker]:
-    with broker() as running:
-        yield running
 
 
 def test_a_worker_answers_says_that_it_is_there_and_says_goodbye(own_broker: Broker) -> None:

@@ -14,17 +14,11 @@ from typing import Any
 
 import pytest
 
-from benchmarks.broker import Broker, broker
+from benchmarks.broker import Broker
 from edge_runtime.messages import encode
 from tests.bridge.cloud.node_stand_in import NodeStandIn, escalation
 from tests.bridge.harness import DEADLINE_S, App, running_node, until
 from tests.endpoint import Endpoint
-
-
-@pytest.fixture
-def own_broker() -> Iterator[Broker]:
-    with broker() as running:
-        yield running
 
 
 def edge_cloud(*arguments: str, **options: Any) -> subprocess.Popen[bytes]:

@@ -4,12 +4,11 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Iterator
 
 import msgspec
 import pytest
 
-from benchmarks.broker import Broker, broker
+from benchmarks.broker import Broker
 from edge_runtime.bridge.cloud.llm import make_llm
 from edge_runtime.bridge.cloud.worker import Worker
 from edge_runtime.bridge.protocol.message import Message
@@ -17,12 +16,6 @@ from edge_runtime.messages import encode
 from tests.bridge.cloud.node_stand_in import Holding, NodeStandIn, escalation
 from tests.bridge.harness import DEADLINE_S, Scripted, running_worker, settings, until
 from tests.endpoint import Endpoint
-
-
-@pytest.fixture
-def own_broker() -> Iterator[Broker]:
-    with broker() as running:
-        yield running
 
 
 def test_one_node_with_a_long_queue_does_not_starve_another(own_broker: Broker) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import jsonschema
 import msgspec
@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from edge_runtime.bridge.protocol.cancels import Cancel
+from edge_runtime.bridge.protocol.health import Health, Pace
 from edge_runtime.bridge.protocol.parts import Part
 from edge_runtime.bridge.protocol.topics import (
     ANONYMOUS,
@@ -22,6 +23,7 @@ from edge_runtime.bridge.protocol.topics import (
 from edge_runtime.cli.asyncapi import asyncapi
 from edge_runtime.messages import Answer, Escalation, Reply, Request
 from edge_runtime.routing.policy import OwnerPolicy
+from edge_runtime.updates.progress import Progress, State
 from tests.bridge.contract.document import closed, load_document, resolved
 from tests.bridge.contract.reduce_schema import SCHEMA
 from tests.bridge.contract.wire import channel_of
@@ -33,6 +35,7 @@ _, COMPONENTS = msgspec.json.schema_components(
     ref_template="#/components/schemas/{name}",
 )
 STRUCTS = json.loads(msgspec.json.encode(COMPONENTS))
+ENVELOPE = {"Request": {"traceparent"}}  # read apart from the rest, so that errors carry it, too
 
 
 def examples() -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
@@ -101,13 +104,29 @@ def test_an_example_is_valid(message: dict[str, Any], example: dict[str, Any]) -
 @pytest.mark.parametrize("name", sorted(STRUCTS))
 def test_a_schema_has_the_fields_of_the_struct_in_the_code(name: str) -> None:
     ours, theirs = SCHEMAS[name], STRUCTS[name]
-    assert set(ours["properties"]) == set(theirs["properties"])
+    assert set(ours["properties"]) == set(theirs["properties"]) | ENVELOPE.get(name, set())
     assert set(ours.get("required", [])) >= set(theirs["required"])
     assert ours.get("additionalProperties") == theirs.get("additionalProperties")
     for field, schema in theirs["properties"].items():
         assert essence(ours["properties"][field]) == essence(schema), field
         if "default" in ours["properties"][field]:
             assert ours["properties"][field]["default"] == schema["default"], field
+
+
+def test_an_update_is_told_with_the_fields_and_states_of_the_updater() -> None:
+    update = SCHEMAS["Update"]["properties"]
+    assert set(update) == {"v", "type", "offered_version", *Progress.__struct_fields__}
+    assert update["state"]["enum"] == list(get_args(State))
+
+
+def test_health_has_the_fields_of_the_code() -> None:
+    assert set(SCHEMAS["Health"]["properties"]) == set(Health.__struct_fields__)
+    assert set(SCHEMAS["Pace"]["properties"]) == set(Pace.__struct_fields__)
+    for name in ("queue", "counts", "board", "budget"):
+        part = type(getattr(Health(), name))
+        assert set(SCHEMAS["Health"]["properties"][name]["properties"]) == set(
+            part.__struct_fields__
+        ), name
 
 
 def test_the_topics_are_those_of_the_code() -> None:
@@ -124,10 +143,12 @@ def test_the_topics_are_those_of_the_code() -> None:
         "replyPart": topics.reply_parts,
         "escalationCancel": topics.escalation_cancels,
         "queryEvent": topics.event("escalated"),
+        "updateEvent": topics.event("update"),
         "policySet": topics.policy_set,
         "policyState": topics.policy_state,
         "pause": topics.command("pause"),
         "command": topics.command("flush"),
+        "updateCommand": topics.command("update"),
         "workerStatus": worker_status("cloud-1"),
     }
     found = {name: channel_of(topic) for name, topic in named.items()}

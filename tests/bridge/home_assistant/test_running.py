@@ -22,6 +22,8 @@ from tests.cli.test_services import started
 
 NODE = "kitchen"  # that of the examples
 TOPICS = NodeTopics(NODE)
+# the tests speak in the name of this node, Home Assistant in its own and to a lamp
+pytestmark = pytest.mark.wire(f"edge/v1/{NODE}/*", "homeassistant/*", "edge/clients/lamp/*")
 HEALTH: dict[str, Any] = {
     "v": 1, "time": 1.0, "uptime_s": 60.0,
     "queue": {"requests": 1, "escalations": 2, "bytes": 4096, "oldest_s": 3.5},
@@ -30,6 +32,7 @@ HEALTH: dict[str, Any] = {
     "coverage": 0.625, "latency": {"ask": {"count": 9, "p50_ms": 4.5, "p95_ms": 9.25}},
     "board": {"temperature_c": 48.5, "rss_mb": 120.0, "battery_percent": None,
               "on_battery": None, "link": "up"},
+    "pace": {"level": "slow", "reason": "temperature 75 °C >= 74 °C"},
     "budget": {"requests_left": 7, "tokens_left": None, "usd_left": 0.25},
     "workers": 1, "paused": False,
 }  # fmt: skip
@@ -81,8 +84,9 @@ def test_every_entity_is_there_and_nothing_was_complained_about(
 ) -> None:
     assert app.connection.is_ready
     found = home_assistant("entities", NODE)
-    assert set(found) == {f"edge_{NODE}_{name}" for name in entities(TOPICS)}
-    wanted = {name: entity.get("entity_category") for name, entity in entities(TOPICS).items()}
+    described = entities(TOPICS, "assistant")
+    assert set(found) == {f"edge_{NODE}_{name}" for name in described}
+    wanted = {name: entity.get("entity_category") for name, entity in described.items()}
     assert {key.removeprefix(f"edge_{NODE}_"): value for key, value in found.items()} == wanted
     assert home_assistant("devices") == [{"name": NODE, "model": "a board", "sw": "1.2.3"}]
     assert home_assistant.complaints() == []
@@ -102,12 +106,19 @@ def test_health_is_shown_and_what_is_not_known_is_unknown(
         "answered_on_the_device": "62.5", "answer_time_median": "4.5",
         "answer_time_95": "9.25", "requests_left": "7", "money_left": "0.25",
         "temperature": "48.5", "memory": "120.0", "workers_online": "1",
+        "pace": "slow",
     }  # fmt: skip
     assert {name: states[f"sensor.kitchen_{name}"] for name in shown} == shown
     unknown = {name: dict.fromkeys(HEALTH[name]) for name in ("board", "budget")}
-    nothing = {**HEALTH, "coverage": None, "latency": {}, "dropped": {}, **unknown}
+    nothing = {**HEALTH, "coverage": None, "latency": {}, "dropped": {}, "pace": None, **unknown}
     tell(app, TOPICS.health, nothing)
-    for name in ("answered_on_the_device", "answer_time_median", "temperature", "money_left"):
+    for name in (
+        "answered_on_the_device",
+        "answer_time_median",
+        "temperature",
+        "pace",
+        "money_left",
+    ):
         home_assistant.until(f"sensor.kitchen_{name}", "unknown")
     assert home_assistant.state("sensor.kitchen_dropped") == "0"
 
@@ -154,14 +165,33 @@ def test_commands_are_sent_as_the_node_reads_them(home_assistant: HomeAssistant,
     assert heard(app, TOPICS.command("pause")) == {"paused": False}
 
 
-def test_a_newer_bundle_can_be_installed(home_assistant: HomeAssistant, app: App) -> None:
-    tell(app, TOPICS.info, {"v": 1, "bundles": [{"name": "assistant", "version": "0.1.0"}]})
-    tell(app, TOPICS.event("update"), {"v": 1, "latest_version": "0.2.0"})
-    home_assistant.until("update.kitchen_bundle", "on")
-    home_assistant("call", "update", "install", {"entity_id": "update.kitchen_bundle"})
+def test_a_newer_bundle_can_be_installed_and_how_far_that_is_is_shown(
+    home_assistant: HomeAssistant, app: App
+) -> None:
+    entity = "update.kitchen_bundle"
+
+    def say(state: str, **more: object) -> None:
+        facts = {"v": 1, "type": "update", "kind": "bundle", "name": "assistant", "state": state}
+        tell(app, TOPICS.event("update"), {**facts, **more})
+
+    def shown(name: str) -> Any:
+        return home_assistant("states")[entity]["attributes"][name]
+
+    offered = {"installed_version": "0.1.0", "latest_version": "0.2.0"}
+    say("available", **offered)
+    home_assistant.until(entity, "on")
+    home_assistant("call", "update", "install", {"entity_id": entity})
     assert heard(app, TOPICS.command("update")) == {}
-    tell(app, TOPICS.info, {"v": 1, "bundles": [{"name": "assistant", "version": "0.2.0"}]})
-    home_assistant.until("update.kitchen_bundle", "off")
+    say("fetching", **offered, update_percentage=40)
+    until(lambda: shown("update_percentage") == 40)
+    assert shown("in_progress") is True
+    say("testing", **offered)
+    until(lambda: shown("update_percentage") is None)
+    assert shown("in_progress") is True
+    say("current", name="edge-runtime", kind="runtime", installed_version="7", latest_version="7")
+    say("switched", installed_version="0.2.0", latest_version="0.2.0")
+    home_assistant.until(entity, "off")
+    assert shown("in_progress") is False
 
 
 def test_a_node_is_asked_by_voice_and_its_answer_is_said(home_assistant: HomeAssistant) -> None:

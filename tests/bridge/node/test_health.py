@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.broker import Broker
-from edge_runtime.bridge.node.health import HealthReports
+from edge_runtime.bridge.node.health import HealthReports, Sources
 from edge_runtime.bridge.node.line import Line
 from edge_runtime.bridge.node.tally import Tally
 from edge_runtime.bridge.protocol import health as protocol
@@ -16,6 +16,8 @@ from edge_runtime.bridge.queue.depth import Depth
 from edge_runtime.errors import UnavailableError
 from edge_runtime.routing.budget import ALL, Account, Limits, Spent
 from tests.bridge.harness import App, running_node
+
+NOTHING_ELSE = Sources()
 
 
 class Queue:
@@ -37,8 +39,8 @@ class Budgets:
         return self._accounts
 
 
-def health(queue: Queue | None = None, budgets: Budgets | None = None) -> HealthReports:
-    return HealthReports(NodeTopics("n"), Line(10, 1000), Tally(), queue or Queue(), budgets)
+def health(queue: Queue | None = None, sources: Sources = NOTHING_ELSE) -> HealthReports:
+    return HealthReports(NodeTopics("n"), Line(10, 1000), Tally(), queue or Queue(), sources)
 
 
 def test_health_is_told_at_once_and_says_what_the_node_did(
@@ -64,6 +66,7 @@ def test_health_is_told_at_once_and_says_what_the_node_did(
     assert set(content["board"]) == {
         "temperature_c", "rss_mb", "battery_percent", "on_battery", "link"
     }  # fmt: skip
+    assert content["pace"] is None, "nobody has said what the board stands"
     assert (content["workers"], content["paused"]) == (0, False)
 
 
@@ -90,13 +93,13 @@ def test_what_is_left_of_the_budget_is_the_least_of_all_periods() -> None:
     month = Account(ALL, "month", Limits(requests=100, cost_usd=5.0), Spent(0.0, 40, 0, 1.5), 0.0)
     day = Account(ALL, "day", Limits(requests=10), Spent(0.0, 4, 0, 0.0), 0.0)
     client = Account("app", "day", Limits(tokens=1), Spent(), 0.0)
-    content = health(budgets=Budgets([month, day, client])).now()
+    content = health(sources=Sources(Budgets([month, day, client]))).now()
     assert content.budget == Budget(requests_left=6, tokens_left=None, usd_left=3.5)
 
 
 @pytest.mark.parametrize("budgets", [None, Budgets(None), Budgets([])])
 def test_without_a_budget_or_its_ledger_nothing_is_known(budgets: Budgets | None) -> None:
-    content = health(budgets=budgets).now()
+    content = health(sources=Sources(budgets)).now()
     assert content.budget == Budget()
 
 

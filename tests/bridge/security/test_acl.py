@@ -50,7 +50,7 @@ TOPICS: dict[str, tuple[set[str], set[str]]] = {
     "edge/v1/pi2/esc/cancel": ({"pi2"}, {"gpu"}),
     "edge/v1/pi1/esc/res": ({"gpu"}, {"pi1"}),
     "edge/v1/pi2/esc/part": ({"gpu"}, {"pi2"}),
-    "edge/workers/gpu/status": ({"gpu"}, NODES | OVERSEERS),
+    "edge/workers/gpu/status": ({"gpu"}, NODES | OVERSEERS | {"gpu"}),
     "edge/workers/other/status": (set(), NODES | OVERSEERS),
     "homeassistant/device/pi1/config": ({"pi1", "ops"}, {"ha"}),
     "homeassistant/device/other/config": ({"ops"}, {"ha"}),

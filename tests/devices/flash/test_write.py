@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import lzma
 import os
+import pty
 from pathlib import Path
 
 import pytest
@@ -47,13 +49,13 @@ def test_one_wrong_byte_is_found_and_its_place_said(image: Path, disk: Disk, at:
     content = bytearray(disk.path.read_bytes())
     content[at] ^= 1
     disk.path.write_bytes(content)
-    with pytest.raises(DiskError, match=f"at byte {at}:"):
+    with pytest.raises(DiskError, match=f"at byte {at};"):
         verify_image(image, disk.path, ignore)
 
 
 def test_a_disk_that_ends_early_is_found(image: Path, disk: Disk) -> None:
     disk.path.write_bytes(image.read_bytes()[:5_000_000])
-    with pytest.raises(DiskError, match="at byte 5000000:"):
+    with pytest.raises(DiskError, match="at byte 5000000;"):
         verify_image(image, disk.path, ignore)
 
 
@@ -95,3 +97,27 @@ def test_a_file_is_not_written_over(image: Path, tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("dear")
     assert cli.main(["write", str(image), str(tmp_path / "letter.txt"), "--yes"]) == 1
     assert (tmp_path / "letter.txt").read_text() == "dear"
+
+
+def test_a_compressed_image_is_not_written(
+    image: Path, disk: Disk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image.write_bytes(lzma.compress(b"an image"))
+    assert cli.main(["write", str(image), str(disk.path), "--yes"]) == 1
+    assert f"{image} is compressed; run: xz -dk {image}" in capsys.readouterr().err
+    assert disk.path.read_bytes() == b""
+
+
+@pytest.mark.parametrize(("typed", "is_written"), [("sdb\n", True), ("sda\n", False), ("", False)])
+def test_only_the_disks_name_lets_it_begin(
+    image: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch, typed: str, *, is_written: bool
+) -> None:
+    monkeypatch.setattr(cli, "find_disk", lambda _device: disk)
+    ours, theirs = pty.openpty()
+    # end of input on a terminal: a control character at the beginning of a line
+    os.write(ours, typed.encode() or b"\x04")
+    with os.fdopen(theirs, "r") as terminal:
+        monkeypatch.setattr("sys.stdin", terminal)
+        assert cli.main(["write", str(image), str(disk.path)]) == (0 if is_written else 1)
+    os.close(ours)
+    assert (disk.path.read_bytes() == image.read_bytes()) is is_written

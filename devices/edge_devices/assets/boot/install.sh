@@ -26,21 +26,28 @@ scrub() {
     sync
 }
 
+# a setting of the first boot, as it came with the system
+restore() {
+    scrub "$here/$1.old"
+    [ -f "$here/stock/$1" ] || return 0
+    cp "$here/stock/$1" "$boot/$1.new" || fail "$boot/$1 cannot be written"
+    mv "$boot/$1" "$here/$1.old" 2>/dev/null || true
+    mv "$boot/$1.new" "$boot/$1"
+    sync
+    scrub "$here/$1.old"
+}
+
 # secrets first, so that they lie open for as short as can be
 if [ -f "$here/secrets.tar" ]; then
     tar -xpf "$here/secrets.tar" -C / --no-same-owner || fail "secrets.tar cannot be unpacked"
     sync
     scrub "$here/secrets.tar"
 fi
-
-# settings of the first boot, which held a key of Wi-Fi; as they came with the system
-for file in "$here"/stock/*; do
-    [ -f "$file" ] || continue
-    scrub "$boot/$(basename "$file")"
-    cp "$file" "$boot/" || fail "$file cannot be copied"
-done
+# it holds the key of Wi-Fi, and the system has taken it over by now
+restore network-config
 
 if [ -f "$here/installation.tar.gz" ]; then
+    say "installing"
     tar -xzf "$here/installation.tar.gz" -C / --no-same-owner \
         || fail "installation.tar.gz cannot be unpacked: $(df -h / | tail -n 1)"
     python=/opt/edge-runtime/bin/python3
@@ -54,3 +61,6 @@ if [ -f "$here/installation.tar.gz" ]; then
     rm -f "$here/installation.tar.gz"
     say "installed"
 fi
+
+# last: while it is there, the next boot runs this script again
+restore user-data

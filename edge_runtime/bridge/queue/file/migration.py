@@ -1,17 +1,21 @@
-"""From format 1 of the queue's file, which had no priorities, no checksums and no journal."""
+"""From earlier formats of the queue's file to this one, and what older runtimes need to go back."""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
+from edge_runtime.assistant.way_back import leave_way_back
 from edge_runtime.bridge.protocol.route import Route
 from edge_runtime.bridge.queue.file.checksum import crc
 from edge_runtime.bridge.queue.file.schema import (
     ANSWERED,
     DEFAULT_PRIORITY,
+    FORMAT,
     SCHEMA,
     TAKEN,
     WAITING,
@@ -26,11 +30,35 @@ _DELIVERED = 3  # 0 waiting, 1 claimed, 2 answered as now; 4 could not be read
 _KEEP_S = 600.0
 
 
-def migrate(db: sqlite3.Connection, wall: float) -> None:
-    """Move all rows into new tables, as part of the open transaction.
+@dataclass(frozen=True)
+class Step:
+    """From a format to the next: ``forward`` gets the time of the wall clock.
 
-    ``wall`` is now in seconds since the epoch. Since that clock may have been wrong, then or now,
-    no row gets more time than it had at the beginning.
+    ``back`` is the SQL of the way back, which the runtime before runs; it may use ``crc(…)``, the
+    checksum of a row's parts. Nothing where no runtime of the format looks for it.
+    """
+
+    forward: Callable[[sqlite3.Connection, float], None]
+    back: tuple[str, ...] = ()
+
+
+def migrate(db: sqlite3.Connection, found: int, wall: float) -> None:
+    """Move all rows from an earlier format to this one, as a part of the open transaction.
+
+    ``wall`` is now in seconds since the epoch.
+    """
+    for number in range(found, FORMAT):
+        step = STEPS[number]
+        step.forward(db, wall)
+        if step.back:
+            leave_way_back(db, number, step.back)
+
+
+def _from_1(db: sqlite3.Connection, wall: float) -> None:
+    """Format 1 had no priorities, no checksums and no journal; its times were the wall clock's.
+
+    Since that clock may have been wrong, then or now, no row gets more time than it had at the
+    beginning.
     """
     indexes = db.execute(
         "SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL"
@@ -104,3 +132,7 @@ def _keep(db: sqlite3.Connection, key: tuple[str, bytes, bytes], content: bytes,
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (*key, TAKEN, s, content, answer.code, answer.source, crc(b"", content)),
     )
+
+
+# format -> the step to the next one, which makes the tables as they were then
+STEPS = {1: Step(_from_1)}

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from edge_runtime.assistant.state_file import write_clock
+from edge_runtime.assistant.way_back import go_back, has_way_back
+from edge_runtime.bridge.queue.file.checksum import crc
 from edge_runtime.bridge.queue.file.clock import Board, RunningClock, this_board
 from edge_runtime.bridge.queue.file.keys import KnownKeys
 from edge_runtime.bridge.queue.file.migration import migrate
@@ -56,20 +58,26 @@ class QueueFile:
         self.generation = 0
         self.db = _connect(path)
         board = board or this_board()
+        reserve = path.with_name(f"{path.name}.reserve")
         try:
-            _prepare(self.db, board, wall)
+            try:
+                _prepare(self.db, board, wall)
+            except sqlite3.Error as exc:
+                # on a full disk what it takes to open it, or to change its format, is the reserve's
+                if not _is_full(exc) or not Reserve(reserve).release():
+                    raise
+                _prepare(self.db, board, wall)
             self.totals = Totals.count(self.db)
             self.keys = KnownKeys.count(self.db)
             self._clock = RunningClock(self.db, board)
         except (sqlite3.Error, ConfigError) as exc:
             self.db.close()
-            code = getattr(exc, "sqlite_errorcode", 0) & 0xFF
-            kind = DamagedFileError if code in DAMAGE else type(exc)
+            kind = DamagedFileError if _code(exc) in DAMAGE else type(exc)
             kind = kind if issubclass(kind, ConfigError) else ConfigError
             raise kind(
                 f"{path} cannot be used as the outbox: {exc}; move it away to start an empty one"
             ) from exc
-        self.reserve = Reserve(path.with_name(f"{path.name}.reserve"))
+        self.reserve = Reserve(reserve)
 
     def now(self) -> float:
         """Return the time of the file: seconds that the board has been running."""
@@ -184,6 +192,17 @@ class QueueFile:
         self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
+def _code(error: Exception) -> int:
+    """Return SQLite's primary code of an error."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
+def _is_full(error: sqlite3.Error) -> bool:
+    return _code(error) == sqlite3.SQLITE_FULL or (
+        getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_IOERR_SHMSIZE
+    )
+
+
 def _connect(path: Path) -> sqlite3.Connection:
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -202,7 +221,7 @@ def _prepare(db: sqlite3.Connection, board: Board, wall: Callable[[], float]) ->
     for pragma in _PRAGMAS:
         db.execute(f"PRAGMA {pragma}").fetchall()
     (found,) = db.execute("PRAGMA user_version").fetchone()
-    if found > FORMAT:
+    if found > FORMAT and not has_way_back(db, found, FORMAT):
         raise ConfigError(f"its format is {found}, and this runtime reads {FORMAT}")
     (said,) = db.execute("PRAGMA quick_check(1)").fetchone()
     if said != "ok":
@@ -214,8 +233,11 @@ def _prepare(db: sqlite3.Connection, board: Board, wall: Callable[[], float]) ->
         if found == 0:
             for statement in SCHEMA:
                 db.execute(statement)
+        elif found > FORMAT:
+            db.create_function("crc", -1, crc)  # for rows whose content is written anew
+            go_back(db, FORMAT)
         else:
-            migrate(db, wall())
+            migrate(db, found, wall())
         RunningClock(db, board).write(db, is_changed=True)
         db.execute(f"PRAGMA user_version = {FORMAT}")
         db.execute("COMMIT")

@@ -1,0 +1,1 @@
+"""One encoder for all heads against two: one for heads of whole texts, one for heads that tag."""

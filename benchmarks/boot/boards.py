@@ -37,8 +37,7 @@ def try_board(
     try:
         return {"cpu": cpu, **_measure(machine, card, app, seen, wanted)}
     except OSError as exc:
-        log = machine.text.splitlines()[-20:]
-        return {"cpu": cpu, "is_good": False, "error": str(exc), "log": log}
+        return {"cpu": cpu, "is_good": False, "error": str(exc), "log": machine.last_words()}
     finally:
         machine.cut()
         (work / f"{cpu}.img").unlink(missing_ok=True)

@@ -117,7 +117,7 @@ def _first_boot(
         guest.shell("systemctl poweroff --no-block")
         guest.wait_end(_TIMEOUT_S)
     except OSError:
-        found["log"] = guest.text.splitlines()[-40:]
+        found["log"] = guest.last_words()
         raise
     finally:
         guest.cut()

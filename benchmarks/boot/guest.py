@@ -12,6 +12,7 @@ from pathlib import Path
 
 FIRMWARE = Path("/usr/share/qemu-efi-aarch64/QEMU_EFI.fd")
 HOST = "10.0.2.2"  # this machine, as the guest sees it
+UNIT = "edge-runtime.service"
 SHELL_UNIT = """\
 [Unit]
 Description=Shell on the serial port, for the benchmark
@@ -121,6 +122,14 @@ class Guest:
     def last_line(self) -> str:
         """The last line on the serial port, for messages."""
         return " / ".join(self.text.strip().splitlines()[-2:])[-300:]
+
+    def last_words(self) -> list[str]:
+        """What the service said last, or the serial port where there is no shell: for failures."""
+        try:
+            said = self.shell(f"journalctl -b --no-pager -o short-monotonic -u {UNIT} | tail -n 40")
+        except OSError:
+            said = self.text
+        return said.splitlines()[-40:]
 
     def cut(self) -> None:
         """Take the power away."""

@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from benchmarks.boot.guest import Guest
-
-_UNIT = "edge-runtime.service"
+from benchmarks.boot.guest import UNIT, Guest
 
 
 @dataclass(frozen=True)
@@ -29,14 +27,14 @@ def footprint(guest: Guest) -> Footprint:
     Raises:
         OSError: the guest says nothing that can be read.
     """
-    pid = guest.shell(f"systemctl show -P MainPID {_UNIT}")
+    pid = guest.shell(f"systemctl show -P MainPID {UNIT}")
     memory = guest.shell(f"grep -E '^Vm(RSS|HWM)' /proc/{pid}/status")
     files = "find /opt/edge-runtime -type f {} -printf '%s\\n' | awk '{{s+=$1}} END {{print s+0}}'"
     plain = guest.shell(files.format("! -name '*.pyc'"))
     compiled = guest.shell(files.format("-name '*.pyc'"))
-    shut_in = guest.shell(f"systemd-analyze security --no-pager {_UNIT} | tail -n 2")
+    shut_in = guest.shell(f"systemd-analyze security --no-pager {UNIT} | tail -n 2")
     kernel = guest.shell("systemctl show -P UserspaceTimestampMonotonic")
-    ready = guest.shell(f"systemctl show -P ActiveEnterTimestampMonotonic {_UNIT}")
+    ready = guest.shell(f"systemctl show -P ActiveEnterTimestampMonotonic {UNIT}")
     return Footprint(
         rss_mb=_number(r"VmRSS:\s*(\d+) kB", memory) * 1024 / 1e6,
         peak_rss_mb=_number(r"VmHWM:\s*(\d+) kB", memory) * 1024 / 1e6,

@@ -35,7 +35,7 @@ from benchmarks.sharing.variants import (
 from edge_export.train.load import load_recipe
 from edge_export.train.parts import Parts, divide
 from edge_export.train.recipe import Recipe
-from edge_runtime.bundles.store import Bundle
+from edge_runtime.bundles.store import Bundle, Store
 from edge_runtime.tasks.encoder import Encoder
 
 _SPLIT = "dev"
@@ -47,12 +47,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     torch.set_num_threads(1)
     document = begin("sharing")
     recipe = load_recipe(options.recipe)
+    start = None if options.start is None else Store(None).open(options.start)
     parts = divide(shortened(recipe, 1.0), options.data)
     with _work(options.work) as work:
         lengths = []
         for epochs in sorted(options.epochs):
-            short = shortened(recipe, epochs)
-            bundles = _bundles(short, parts, options.data, work)
+            short = shortened(recipe, epochs, options.rates)
+            bundles = {
+                name: _bundle(name, short, parts, options.data, work, start) for name in VARIANTS
+            }
             lengths.append(_length(epochs, short, parts, options.data, bundles))
         one, two = bundles[ALL], [bundles[SENTENCE], bundles[TAGGING]]
         runs = time_passes(one, two, options.rounds)
@@ -61,6 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "settings": {
             "recipe": options.recipe,
             "epochs": options.epochs,
+            "start": start and start.model_name,
+            "rates": options.rates,
             "rounds": options.rounds,
             "split": _SPLIT,
         },
@@ -71,14 +76,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _bundles(recipe: Recipe, parts: Parts, data: Path, work: Path) -> dict[str, Bundle]:
-    found = {}
-    for variant in VARIANTS:
-        print(f"{recipe.training.epochs:g} epochs: {variant}", file=sys.stderr, flush=True)
-        own_recipe, own_parts = divided(recipe, parts, variant)
-        directory = work / folder_name(own_recipe, variant)
-        found[variant] = make_bundle(own_recipe, own_parts, data, directory)
-    return found
+def _bundle(
+    variant: str, recipe: Recipe, parts: Parts, data: Path, work: Path, start: Bundle | None
+) -> Bundle:
+    print(f"{recipe.training.epochs:g} epochs: {variant}", file=sys.stderr, flush=True)
+    own_recipe, own_parts = divided(recipe, parts, variant)
+    name = folder_name(own_recipe, variant, start.digest if start else "")
+    return make_bundle(own_recipe, own_parts, data, work / name, start)
 
 
 def _length(
@@ -118,6 +122,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--data", type=Path, required=True, help="folder of the recipe's files")
     add("--recipe", default="assistant", help="a .toml file, or a recipe that ships")
     add("--epochs", nargs="+", type=float, default=[0.1, 0.4], help="lengths of the trainings")
+    add("--start", help="bundle of the recipe to begin with, else the base model")
+    add("--rates", type=float, default=1.0, help="times the recipe's learning rates")
     add("--rounds", type=int, default=15, help="turns of each pass after its warm-up")
     add("--work", type=Path, help="keep bundles and checkpoints here and go on from them")
     add("--out", type=Path, help="write results.json and table.md here")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from benchmarks.sharing.start import begin_with
 from edge_export.bundle import write_bundle
 from edge_export.train.assemble import write_fp32, write_int8
 from edge_export.train.checkpoint import Checkpoint
@@ -18,15 +19,19 @@ from edge_runtime.bundles.store import Bundle, Store
 _BUNDLE = "int8"
 
 
-def make_bundle(recipe: Recipe, parts: Parts, data: Path, directory: Path) -> Bundle:
+def make_bundle(
+    recipe: Recipe, parts: Parts, data: Path, directory: Path, start: Bundle | None = None
+) -> Bundle:
     """Return the int8 bundle below ``directory``; train it first if it is not there.
 
-    An interrupted training goes on from its checkpoint. The manifest's report says ``steps`` and
-    ``train_s``.
+    It begins with the weights of ``start``, else with those of the base model. An interrupted
+    training goes on from its checkpoint. The manifest's report says ``steps`` and ``train_s``.
     """
     output = directory / _BUNDLE
     if not output.exists():
         checkpoint = Checkpoint(directory, recipe, data)
+        if start is not None:
+            begin_with(start, recipe, checkpoint)
         trained, progress = train_network(recipe, parts, checkpoint)
         with tempfile.TemporaryDirectory(prefix="edge-sharing-") as work:
             fp32, int8 = Path(work) / "fp32", Path(work) / "int8"

@@ -13,9 +13,16 @@ ALL, SENTENCE, TAGGING = "all heads", "sentence heads", "tagging heads"
 VARIANTS = (ALL, SENTENCE, TAGGING)
 
 
-def shortened(recipe: Recipe, epochs: float) -> Recipe:
-    """Return the recipe with so many epochs, trained to their end."""
-    training = msgspec.structs.replace(recipe.training, epochs=epochs, patience=0)
+def shortened(recipe: Recipe, epochs: float, rates: float = 1.0) -> Recipe:
+    """Return the recipe with so many epochs, trained to their end, at ``rates`` times its rates."""
+    settings = recipe.training
+    training = msgspec.structs.replace(
+        settings,
+        epochs=epochs,
+        patience=0,
+        learning_rate=settings.learning_rate * rates,
+        head_learning_rate=settings.head_learning_rate * rates,
+    )
     return msgspec.structs.replace(recipe, training=training)
 
 
@@ -37,9 +44,9 @@ def divided(recipe: Recipe, parts: Parts, variant: str) -> tuple[Recipe, Parts]:
     return own, Parts(train, {}, held_out)
 
 
-def folder_name(recipe: Recipe, variant: str) -> str:
-    """Return a name that another recipe does not have."""
-    digest = hashlib.sha256(msgspec.json.encode(recipe)).hexdigest()
+def folder_name(recipe: Recipe, variant: str, start: str = "") -> str:
+    """Return a name that another recipe does not have, nor another ``start`` of it."""
+    digest = hashlib.sha256(msgspec.json.encode(recipe) + start.encode()).hexdigest()
     return f"{variant.replace(' ', '-')}-{digest[:12]}"
 
 

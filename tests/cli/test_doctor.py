@@ -179,6 +179,11 @@ def test_an_import_that_fails_is_quoted(tmp_path: Path) -> None:
     assert (finding.ok, finding.fact) == (False, "ImportError: GLIBC_2.38")
 
 
+def test_a_state_directory_that_keeps_no_files_fails() -> None:
+    found = check_state(Settings(state="/proc/sys"))
+    assert (found.ok, found.advice) == (False, "set EDGE_STATE")
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_state_directory_that_cannot_be_written_fails(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)

@@ -34,7 +34,11 @@ def tls_context(settings: BrokerSettings) -> ssl.SSLContext:
     except (OSError, ValueError) as exc:
         files = [settings.ca_file, settings.cert_file, settings.key_file]
         names = ", ".join(str(file) for file in files if file is not None)
-        raise ConfigError(f"the TLS files {names} cannot be used: {exc}") from exc
+        why = (exc.strerror if isinstance(exc, OSError) else None) or exc
+        raise ConfigError(
+            f"the TLS files {names} cannot be used: {why}; see mqtt_ca_file, "
+            "mqtt_cert_file and mqtt_key_file"
+        ) from exc
     return context
 
 

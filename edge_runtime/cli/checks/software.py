@@ -82,10 +82,13 @@ def check_state(settings: Settings) -> Finding:
     """See that the state can be written, and that there is room for it."""
     directory = settings.state_directory
     existing = next(path for path in [directory, *directory.parents] if path.exists())
-    free_mb = shutil.disk_usage(existing).free // 10**6
+    disk = shutil.disk_usage(existing)
+    free_mb = disk.free // 10**6
     fact = f"{directory}, {free_mb} MB free"
     if not os.access(existing, os.W_OK):
         return Finding("state", False, f"{directory} is not writable", _why_not_writable(existing))
+    if disk.total == 0:  # /proc and its like
+        return Finding("state", False, f"{directory} keeps no files", "set EDGE_STATE")
     if free_mb < _LEAST_DISK_MB:
         return Finding("state", False, fact, "delete something: the queue needs room to be safe")
     if free_mb < _LITTLE_DISK_MB:

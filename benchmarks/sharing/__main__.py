@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import torch
 
 from benchmarks.assistant.sets import Sets
@@ -56,7 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             bundles = {
                 name: _bundle(name, short, parts, options.data, work, start) for name in VARIANTS
             }
-            lengths.append(_length(epochs, short, parts, options.data, bundles))
+            found = _length(short, parts, options.data, bundles)
+            lengths.append(msgspec.structs.replace(found, start=start and start.model_name))
         one, two = bundles[ALL], [bundles[SENTENCE], bundles[TAGGING]]
         runs = time_passes(one, two, options.rounds)
         prices = costs(runs, one, two)
@@ -85,9 +87,7 @@ def _bundle(
     return make_bundle(own_recipe, own_parts, data, work / name, start)
 
 
-def _length(
-    epochs: float, recipe: Recipe, parts: Parts, data: Path, bundles: dict[str, Bundle]
-) -> Length:
+def _length(recipe: Recipe, parts: Parts, data: Path, bundles: dict[str, Bundle]) -> Length:
     """Compare the bundles of one length of training."""
     sets = {name: Sets(Encoder(bundle), data, _SPLIT) for name, bundle in bundles.items()}
     shared = list(measures(sets[ALL], recipe, parts))
@@ -99,7 +99,7 @@ def _length(
         comparisons += [each.comparison for each in found]
         comparisons += compare_embeddings(kind, sets[ALL], sets[kind], own_recipe, own_parts)
     trained = [Trained(name, **bundle.manifest.report) for name, bundle in bundles.items()]
-    return Length(epochs, trained, comparisons, means)
+    return Length(recipe.training.epochs or 0.0, None, trained, comparisons, means)
 
 
 @contextmanager

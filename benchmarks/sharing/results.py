@@ -31,9 +31,13 @@ class Trained(msgspec.Struct, frozen=True):
 
 
 class Length(msgspec.Struct, frozen=True):
-    """What trainings of so many epochs gave; ``means`` are the mean gains by kind of head."""
+    """What trainings of so many epochs gave; ``means`` are the mean gains by kind of head.
+
+    ``start`` names the bundle that they began with, if it was not the base model.
+    """
 
     epochs: float
+    start: str | None
     trained: list[Trained]
     comparisons: list[Comparison]
     means: dict[str, Score]
@@ -41,7 +45,7 @@ class Length(msgspec.Struct, frozen=True):
 
 def to_markdown(lengths: Sequence[Length], costs: Sequence[Cost]) -> str:
     """Return the conclusion, then a table of the costs and one for each length of training."""
-    parts = [conclusion(lengths[-1], costs), _CAUTION]
+    parts = [conclusion(lengths, costs), _CAUTION]
     if costs:
         parts += ["## Cost", _cost_table(costs)]
     for length in reversed(lengths):
@@ -58,27 +62,39 @@ def to_json(lengths: Sequence[Length], costs: Sequence[Cost]) -> dict[str, Any]:
         "worth": WORTH,
     }
     if lengths:
-        document["conclusion"] = conclusion(lengths[-1], costs)
+        document["conclusion"] = conclusion(lengths, costs)
     return document
 
 
-def conclusion(length: Length, costs: Sequence[Cost]) -> str:
+def conclusion(lengths: Sequence[Length], costs: Sequence[Cost]) -> str:
     """Say what sharing costs in accuracy and saves in time, and which of them is more."""
+    *shorter, length = lengths
     better, worse = (
-        [f"{each.head} on {each.data}" for each in length.comparisons if each.differs == sign]
+        [
+            f"{each.head} on {each.data}, {each.metric}"
+            for each in length.comparisons
+            if each.differs == sign
+        ]
         for sign in (1, -1)
     )
-    gains = "; ".join(f"{kind} {_points(mean)}" for kind, mean in length.means.items())
     count = len(length.comparisons)
     said = (
-        f"Trained for {length.epochs:g} epochs, every head on as many of its rows, {TWO} are above "
-        f"{ONE} by, in points, mean over the data sets: {gains}. Of {count} measures {len(better)} "
-        f"are better beyond chance{_named(better)}, {len(worse)} are worse{_named(worse)}."
+        f"Trained for {length.epochs:g} epochs, begun with the weights of "
+        f"{length.start or 'the base model'}, every head on as many of its rows, {TWO} are above "
+        f"{ONE} by, in points, mean over the data sets: {_gains(length)}. Of {count} measures "
+        f"{len(better)} are better beyond chance{_named(better)}, {len(worse)} are "
+        f"worse{_named(worse)}."
     )
+    for each in reversed(shorter):
+        said += f" After {each.epochs:g} epochs it was: {_gains(each)}."
     if costs:
         prices = ", ".join(f"{each.quantity} x {each.ratio:.2f}" for each in costs)
         said += f" {TWO.capitalize()} cost: {prices}."
     return f"{said} {_verdict(length.means)}"
+
+
+def _gains(length: Length) -> str:
+    return "; ".join(f"{kind} {_points(mean)}" for kind, mean in length.means.items())
 
 
 def _verdict(means: Mapping[str, Score]) -> str:
@@ -94,7 +110,7 @@ def _verdict(means: Mapping[str, Score]) -> str:
 
 
 def _named(names: Sequence[str]) -> str:
-    return f" ({', '.join(names)})" if names else ""
+    return f" ({'; '.join(names)})" if names else ""
 
 
 def _points(score: Score) -> str:

@@ -74,13 +74,13 @@ def test_lost_is_what_the_broker_took_and_nobody_answered() -> None:
     )
     assert (found.asked, found.open_questions, found.promised) == (6, 1, 2)
     assert found.lost == ["q3"]
-    assert (found.doubled, found.different, found.failed) == (2, 1, [])
+    assert (found.doubled, found.different, found.errors) == (2, 1, {})
     assert not found.is_good
-    assert "Lost: 1; errors: 0; answered twice: 2, differently: 1" in cut_line(found)
+    assert "Lost: 1; errors: none; answered twice: 2, differently: 1" in cut_line(found)
 
 
 def test_fewer_cuts_than_wanted_are_not_enough() -> None:
     assert Cuts(20, done=20).is_good
     assert not Cuts(20, done=19).is_good
-    assert not Cuts(20, done=20, failed=["q1"]).is_good
+    assert not Cuts(20, done=20, errors={"429 busy": 1}).is_good
     assert not Cuts(20, done=20, error="the node does not come online").is_good

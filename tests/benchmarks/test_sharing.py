@@ -16,10 +16,12 @@ from benchmarks.sharing.comparison import compare
 from benchmarks.sharing.cost import Cost
 from benchmarks.sharing.measures import Measure
 from benchmarks.sharing.results import Length, conclusion
+from benchmarks.sharing.training import make_bundle
 from benchmarks.sharing.variants import ALL, SENTENCE, TAGGING, divided, folder_name, shortened
 from edge_export.evaluation.metrics import Score, share
 from edge_export.train.load import load_recipe
 from edge_export.train.parts import divide
+from edge_runtime.tasks.encoder import Encoder
 from tests.export.conftest import save_model
 
 pytestmark = pytest.mark.export
@@ -116,9 +118,26 @@ def test_two_passes_are_worth_it_for_a_point_beyond_chance(
     low: float, value: float, said: str
 ) -> None:
     means = {SENTENCE: Score(-0.01, -0.02, 0.01), TAGGING: Score(value, low, 0.03)}
-    text = conclusion(Length(0.4, [], [], means), [Cost("files, MB", 25, 50, 2.0)])
+    lengths = [Length(epochs, None, [], [], means) for epochs in (0.1, 0.4)]
+    text = conclusion(lengths, [Cost("files, MB", 25, 50, 2.0)])
+    assert "After 0.1 epochs it was" in text
     assert text.endswith(said)
     assert "files, MB x 2.00" in text
+
+
+def test_a_training_begins_where_a_bundle_ended(data: Path) -> None:
+    recipe = shortened(load_recipe(str(data / "recipe.toml")), 10.0)
+    parts = divide(recipe, data)
+    bundle = make_bundle(recipe, parts, data, data / "whole")
+    still = shortened(recipe, 0.01, rates=1e-6)
+    own_recipe, own_parts = divided(still, parts, SENTENCE)
+    started = make_bundle(own_recipe, own_parts, data, data / "started", bundle)
+    assert started.manifest.report["steps"] == 1
+    assert set(started.manifest.heads) == {"intent", "embedding"}
+    outputs = [Encoder(each).encode([TEXTS["light"]])[0] for each in (bundle, started)]
+    was, became = (each.mean("intent") for each in outputs)
+    assert np.ptp(was) > 1  # the heads learned something
+    assert became == pytest.approx(was, abs=0.05 * float(np.ptp(was)))  # quantized twice
 
 
 def test_both_are_trained_measured_and_timed(

@@ -190,7 +190,8 @@ def test_a_bundle_of_entities_alone(tmp_path: Path) -> None:
     bundle = train(recipe, tmp_path / "out")
     assert bundle.manifest.task == "token-classification"
     assert bundle.manifest.heads["entities"].labels == ["O", "B-LOC", "I-LOC", "B-PER", "I-PER"]
-    assert bundle.manifest.calibration == {}
+    # too few spans for a promise, and it says so
+    assert bundle.manifest.calibration["entities"].threshold is None
     assert bundle.manifest.report["dev"]["names"]["int8"]["f1"] > 0.9
     found = answer(bundle, "Marie likes Paris", "tag").result
     assert found is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 
@@ -20,7 +21,7 @@ from edge_runtime.bridge.protocol.message import Sender
 from edge_runtime.bridge.protocol.parts import STREAM, is_streamed, part_message
 from edge_runtime.bridge.queue.escalations import Escalations
 from edge_runtime.bridge.queue.kept import Kept, Waiting
-from edge_runtime.errors import EdgeError
+from edge_runtime.errors import EdgeError, UnavailableError
 from edge_runtime.messages import Answer, Request, error_answer
 
 _log = logging.getLogger(__name__)
@@ -105,6 +106,8 @@ class Answering:
         request = asked.incoming.request
         begun = time.monotonic()
         asked.is_running = True
+        with contextlib.suppress(UnavailableError):  # then it is tried once more than it should be
+            self._escalations.journal.begins(asked.incoming)
         try:
             outcome = self._outcome(asked)
         except EdgeError as exc:

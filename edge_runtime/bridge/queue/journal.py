@@ -61,6 +61,7 @@ class Journal:
         self._left = self._record.open_keys(ACCEPTED)
         self._undelivered = deque(self._record.open_keys(UNDELIVERED))
         self._accepted = {*self._left, *self._undelivered}
+        self._given_back: set[Key] = set()  # and not begun in this process
 
     # any thread
 
@@ -118,13 +119,26 @@ class Journal:
     def unanswered(self) -> list[Incoming]:
         """Return the requests that an earlier process accepted and left without an answer.
 
-        Their messages need no acknowledgement. One that was given back several times and has never
-        been answered is answered with an error instead: it seems to end every process that tries.
+        Their messages need no acknowledgement. One that several processes have begun and never
+        answered is answered with an error instead: it seems to end every process that tries.
 
         Raises:
             UnavailableError: the file cannot be changed.
         """
         return self._thread.ask(self._unanswered)
+
+    def begins(self, incoming: Incoming) -> None:
+        """Note that the model begins with a request; waits for the disk if it was given back.
+
+        Those that only wait while a device loses power are not to blame.
+
+        Raises:
+            UnavailableError: the file cannot be changed.
+        """
+        key = key_of(incoming)
+        if key in self._given_back:
+            self._given_back.discard(key)
+            self._thread.ask(partial(self._record.tried, key))
 
     def expect(self, key: Key, *, is_escalated: bool) -> None:
         """Let ``find`` know that a request is on its way to the disk."""
@@ -255,7 +269,7 @@ class Journal:
                 trace = dict(trace_of(incoming.route))
                 self._events.dropped("poison", id=incoming.request.id, client=key[0], **trace)
             else:
-                self._record.tried(key)
+                self._given_back.add(key)
                 found.append(incoming)
         self._thread.after(self._left.clear)
         return found

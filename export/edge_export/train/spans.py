@@ -109,7 +109,7 @@ def _join(block: Iterable[tuple[str, str, str]]) -> tuple[str, list[Span]]:
             spans[-1] = Span(spans[-1].start, len(text), label)
         elif label:
             # annotators left out the sign of some handles
-            bare = handle and not (spans and spans[-1].end == start)
+            bare = handle and token != "@" and not (spans and spans[-1].end == start)
             spans.append(Span(start - 1 if bare else start, len(text), label))
         open_label = "" if prefix in _ENDS else label
     return text, spans

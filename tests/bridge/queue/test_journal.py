@@ -240,7 +240,9 @@ def test_an_answer_that_was_delivered_is_not_delivered_again(start: Start) -> No
 def test_a_request_that_ends_every_process_is_answered_with_an_error(start: Start) -> None:
     start().accept("a")
     for _ in range(3):
-        assert len(start().journal.unanswered()) == 1
+        process = start()
+        (again,) = process.journal.unanswered()
+        process.journal.begins(again)
     process = start()
     assert process.journal.unanswered() == []
     process.advance()
@@ -251,6 +253,12 @@ def test_a_request_that_ends_every_process_is_answered_with_an_error(start: Star
     error = answer_in(answer).error
     assert error is not None
     assert error.type == "given_up"
+
+
+def test_a_request_that_only_waits_is_not_to_blame_for_power_cuts(start: Start) -> None:
+    start().accept("a")
+    for _ in range(6):
+        assert len(start().journal.unanswered()) == 1
 
 
 def test_a_kept_answer_that_the_disk_has_changed_is_not_given_out(start: Start) -> None:

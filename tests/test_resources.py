@@ -47,7 +47,7 @@ def test_settings_go_before_the_profile_key_by_key(tmp_path: Path) -> None:
     [
         ({"EDGE_PROFILE": "pi9"}, "no profile 'pi9'"),
         ({"EDGE_AFFINITY": "fast"}, "affinity must be big, any, or numbers"),
-        ({"EDGE_THREADS": "two"}, "threads"),
+        ({"EDGE_THREADS": "two"}, "EDGE_THREADS: Expected `int"),
         ({"EDGE_THREADS": "0"}, "threads must be 1 or more"),
         ({"EDGE_MAX_CONTEXT": "1"}, "max_context must be 16 or more"),
     ],

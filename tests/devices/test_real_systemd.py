@@ -17,7 +17,7 @@ from edge_export.publishing.publish import Terms, publish, runtime_item
 from edge_runtime.bundles.signatures import new_key
 
 NSPAWN = shutil.which("systemd-nspawn")
-TIMEOUT_S = 240
+TIMEOUT_S = 480
 # the service's own user cannot enter root's home, where this Python may be
 PYTHON = f"/usr/bin/python3.{sys.version_info.minor}"
 
@@ -133,7 +133,9 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     ]
     (proof / "mount").mkdir()
     done = subprocess.run(
-        ["unshare", "--mount", "--propagation", "private", "sh", "-c", CONTAINER, "sh",
+        # asked to end, it takes the container with it
+        ["timeout", "--kill-after=20", str(TIMEOUT_S - 30),
+         "unshare", "--mount", "--propagation", "private", "sh", "-c", CONTAINER, "sh",
          "--quiet", "--register=no", "--keep-unit", "--private-network", "--console=pipe",
          "--link-journal=no", f"--bind={proof}:/opt/proof",
          f"--bind-ro={proof / 'home'}:{HOME}",

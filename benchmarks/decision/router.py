@@ -23,6 +23,7 @@ from edge_export.evaluation.ranking import ranking
 from edge_runtime.assistant.reading import difficulty
 
 OURS = "embedding, topic and form"
+SHIPPED = "the bundle's head"  # what a device routes by
 
 _HEAD = "difficulty"
 _LINES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
@@ -89,10 +90,10 @@ def routers(sets: Sets) -> list[Router]:
     ours = Predictor(train.texts, known, train.weak)
     scores[OURS] = ours.predict(test.texts, asked)
     if _HEAD in sets.encoder.bundle.manifest.heads:
-        scores["the bundle's head"] = _easy(sets, test.texts)
+        scores[SHIPPED] = _easy(sets, test.texts)
         alone = [text.partition("\nA. ")[0] for text in test.texts]
         scores["the bundle's head, without the options"] = _easy(sets, alone)
-        both = _standard(scores["the bundle's head"])
+        both = _standard(scores[SHIPPED])
         scores["head, embedding, topic and form"] = both + _standard(scores[OURS])
     found = [
         _router(name, values, test, crossed=_crossed(train, known) if name == OURS else None)
